@@ -1,0 +1,199 @@
+"""The few shapes that parts agree on: what data publish, what models return, what a task computes, what a step changes.
+
+Contracts are ``Protocol``s and frozen records, not base classes. Letters: B batch, T time steps, H hidden size,
+D input size, V vocabulary, C classes, L labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+Batch = dict[str, Tensor]
+"""Field name -> tensor, batch first. ``index`` (B,) int64 is always there: the example's number within its data set."""
+
+TrainState = dict[str, Tensor]
+"""Everything a step changes, flat: ``network.…``, ``objective.…``, ``optimizer.…``, ``ema.…``, ``schedule.…``.
+
+Flat tensors and nothing else, so that a checkpoint is safe to open, two engines can be compared bit for bit, and K
+members of a packed sweep are K rows of one stacked mapping (see :mod:`assay.state`)."""
+
+
+class Scope(StrEnum):
+    """How often a part changes its state; an engine may skip what a longer scope owns, never what a shorter one does."""
+
+    STEP = "step"  # every optimiser step: parameters, moments, EMA, per-step schedules
+    EPOCH = "epoch"  # every validation: early stopping, plateau, the best score
+    RUN = "run"  # once: fitted preprocessing, choices made by timing
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named field of an example.
+
+    Args:
+        kind: inputs are ``ids`` (T,), ``sequence`` (T, D), ``image`` (C, H, W), ``vector`` (D,), ``table`` (D,) or
+            ``graph``; targets are ``class`` (), ``labels`` (L,) or ``number`` ().
+        shape: of one example; None is a length that varies and is padded within a batch.
+        size: the number of classes, labels or vocabulary entries.
+        padding_id: of ``ids``.
+        names: of the classes, labels, or columns.
+        cardinalities: of a ``table``: number of categories per column, 0 for a numeric one.
+    """
+
+    kind: str
+    shape: tuple[int | None, ...] = ()
+    size: int | None = None
+    padding_id: int | None = None
+    names: tuple[str, ...] = ()
+    cardinalities: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Field:
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What is known of a data set after ``setup``; the only thing that passes from data to model.
+
+    ``source`` names the input and ``label`` the target of single-input tasks; a task with more reads more fields.
+    """
+
+    fields: Mapping[str, Field]
+
+    @property
+    def source(self) -> Field:
+        return self.fields["source"]
+
+    @property
+    def label(self) -> Field:
+        return self.fields["label"]
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: field.to_json() for name, field in self.fields.items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> DataSpec:
+        return cls({name: Field.from_json(value) for name, value in plain.items()})
+
+
+class Encoded(NamedTuple):
+    """What an encoder returns.
+
+    states: (B, T, H), one per position, zero where padded; None where the model has none.
+    last: (B, H), the summary of the whole input.
+    state: what to carry on with (every tensor batch first); None where nothing is carried.
+    """
+
+    states: Tensor | None
+    last: Tensor
+    state: Any = None
+
+
+class Term(NamedTuple):
+    """One part of an objective before division: ``total`` summed over what it counts, and how much it counted.
+
+    The loop divides by weights summed over micro-batches and ranks, so accumulation and several processes give the
+    gradient of one large batch, ragged sequences included.
+    """
+
+    total: Tensor
+    weight: Tensor | float
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a task's network returns.
+
+    logits: (B, C) for classes, (B, L) for labels, (B,) for a number: before any normalisation.
+    log_probs: (…, C), normalised over the last dimension; labels are (B, L, 2), absent and present. None for numbers.
+    mask: True where a position counts; None where all do.
+    features: named hidden tensors, only those asked for (see :mod:`assay.layers.features`).
+    """
+
+    logits: Tensor
+    log_probs: Tensor | None = None
+    mask: Tensor | None = None
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """``forward(x, mask, state) -> Encoded``: x as the model's declared kind, mask (B, T) bool, True where valid."""
+
+    output_size: int
+
+    def __call__(self, x: Tensor, mask: Tensor | None = None, state: Any = None) -> Encoded: ...
+
+
+class Decoder(Protocol):
+    """``step(tokens, state) -> (logits, state)``: tokens (B,), logits (B, V); every tensor of the state is batch first,
+    so that a search reorders any decoder with one index."""
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]: ...
+
+
+class Stem(Protocol):
+    """Turns one field into the kind a model reads: ``forward(x) -> (x, mask)``; mask is None where all is valid.
+
+    ``output_shape`` is the shape of one example after it, without the batch: the model's ``input_size``.
+    """
+
+    output_shape: tuple[int | None, ...]
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]: ...
+
+
+class Objective(Protocol):
+    """``objective(output, batch) -> {name: Term}``: an ``nn.Module``; it may wrap another and may own parameters.
+
+    ``features`` names the hidden tensors it reads from ``output.features``.
+    """
+
+    features: tuple[str, ...]
+
+    def __call__(self, output: Output, batch: Batch) -> dict[str, Term]: ...
+
+
+class Streams(Protocol):
+    """Where every random number of a forward pass comes from; used as a context (see :mod:`assay.layers.random`)."""
+
+    def uniform(self, key: int, like: Tensor) -> Tensor: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class Task(Protocol):
+    """Pure functions of model and batch: a task never logs, steps or reads the trainer.
+
+    terms: the objective's terms on one batch, randomness from ``streams`` alone.
+    readings: what evaluation keeps of a batch: per-example tensors by name.
+    scores: metrics of all readings of a split together, by the names the logger shows.
+    """
+
+    monitor: str
+    monitor_mode: str
+    objective: nn.Module
+
+    def network(self, stem: nn.Module, encoder: nn.Module) -> nn.Module: ...
+    def terms(self, model: Any, batch: Batch, streams: Streams) -> dict[str, Term]: ...
+    def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]: ...
+    def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A part whose state belongs to the :data:`TrainState`."""
+
+    scope: Scope
+
+    def state(self) -> dict[str, Tensor]: ...
+    def load_state(self, state: Mapping[str, Tensor]) -> None: ...
