@@ -43,6 +43,7 @@ class Field:
         padding_id: of ``ids``.
         names: of the classes, labels, or columns.
         cardinalities: of a ``table``: number of categories per column, 0 for a numeric one.
+        center, scale: mean and deviation of a ``number`` on the training split.
     """
 
     kind: str
@@ -51,6 +52,8 @@ class Field:
     padding_id: int | None = None
     names: tuple[str, ...] = ()
     cardinalities: tuple[int, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}

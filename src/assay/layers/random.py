@@ -63,18 +63,20 @@ class KeyedStreams:
     """The streams of one run on one device.
 
     ``with streams.at(step): …`` makes them the ones that layers draw from. A layer used twice in one forward pass
-    draws from (seed, layer, step, occurrence).
+    draws from (seed, layer, step, micro-batch, occurrence).
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.step = 0
+        self.micro = 0
         self._occurrences: dict[int, int] = {}
         self._generators: dict[torch.device, torch.Generator] = {}
         self._token: Token[Any] | None = None
 
-    def at(self, step: int) -> KeyedStreams:
-        self.step = step
+    def at(self, step: int, micro: int = 0) -> KeyedStreams:
+        """The streams of one optimiser step, or of one of its accumulated micro-batches."""
+        self.step, self.micro = step, micro
         return self
 
     def uniform(self, key: int, like: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ class KeyedStreams:
         generator = self._generators.get(like.device)
         if generator is None:
             generator = self._generators[like.device] = torch.Generator(like.device)
-        generator.manual_seed(mix(self.seed, key, self.step, occurrence))
+        generator.manual_seed(mix(self.seed, key, self.step, self.micro, occurrence))
         return torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
 
     def __enter__(self) -> KeyedStreams:

@@ -1,0 +1,150 @@
+"""Artifacts: weights, config, vocabulary, label names and fitted preprocessing as one thing that runs no code.
+
+``artifact/`` = weights.safetensors + artifact.json. Opening one reads tensors and plain JSON; a ``_target_`` in it must
+lie among the parts that compute outputs (:data:`assay.targets.ARTIFACT_ALLOWED`); pickles are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from assay.assemble import assemble
+from assay.contracts import DataSpec, Task
+from assay.engines.checkpoint import digest, refuse_pickle
+from assay.errors import ConfigError
+from assay.folder import write_json
+from assay.targets import ARTIFACT_ALLOWED, build, locate
+
+FORMAT = 1
+PARTS = ("seed", "reads", "stem", "model", "task", "loss", "init", "switches")
+"""The nodes of the config that an artifact keeps: what is needed to compute an output again."""
+
+
+@dataclass
+class Artifact:
+    """A trained network with all it needs.
+
+    Attributes:
+        task: with the label names.
+        network: in eval mode, on the CPU.
+        spec: of the data it was trained on.
+        preprocessing: raw input -> fields, as in training.
+        card: data name, digest, licence, test metrics, versions.
+    """
+
+    task: Task
+    network: nn.Module
+    spec: DataSpec
+    preprocessing: Any
+    config: dict[str, Any]
+    card: dict[str, Any]
+
+
+def save(
+    folder: Path,
+    network: nn.Module,
+    config: Mapping[str, Any],
+    spec: DataSpec,
+    preprocessing: Any,
+    card: Mapping[str, Any],
+) -> None:
+    """Writes ``folder`` whole: first under another name, then renamed."""
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    kind = type(preprocessing)
+    facts = {
+        "format": FORMAT,
+        "config": {key: config[key] for key in PARTS if key in config},
+        "spec": spec.to_json(),
+        "preprocessing": {"_target_": f"{kind.__module__}.{kind.__qualname__}", "state": preprocessing.to_json()},
+        "card": dict(card),
+        "digest": digest(weights),
+    }
+    temporary = folder.with_name(folder.name + ".tmp")
+    temporary.mkdir(parents=True, exist_ok=True)
+    save_file(weights, temporary / "weights.safetensors")
+    write_json(temporary / "artifact.json", facts)
+    if folder.exists():
+        for old in folder.iterdir():
+            old.unlink()
+        folder.rmdir()
+    temporary.rename(folder)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """artifact.json, checked for form. Raises ConfigError."""
+    path = folder / "artifact.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"format", "config", "spec", "preprocessing", "card", "digest"} - set(facts)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); name a run folder or an artifact") from error
+    if missing:
+        raise ConfigError(f"{path} lacks {', '.join(sorted(missing))}; name a run folder or an artifact")
+    if facts["format"] != FORMAT:
+        raise ConfigError(f"{path} has format {facts['format']}; this version reads {FORMAT}")
+    return facts
+
+
+def load(folder: Path) -> Artifact:
+    """Rebuilds the network and fills it.
+
+    Raises:
+        ConfigError: a target outside the allow-list, a pickle, altered weights, or anything that does not fit.
+    """
+    facts = read_facts(folder)
+    weights = read_weights(folder / "weights.safetensors")
+    if digest(weights) != facts["digest"]:
+        raise ConfigError(f"{folder / 'weights.safetensors'} was altered after training (its digest differs)")
+    try:
+        spec = DataSpec.from_json(facts["spec"])
+        config = facts["config"]
+        objective = build(config["loss"], allowed=ARTIFACT_ALLOWED)
+        task, network = assemble(config, spec, objective, ARTIFACT_ALLOWED)
+        network.load_state_dict(weights)
+        made = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
+        preprocessing = made.from_json(facts["preprocessing"]["state"])
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{folder / 'artifact.json'} does not describe these weights ({reason})") from error
+    network.eval()
+    return Artifact(task, network, spec, preprocessing, config, facts["card"])
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises ConfigError for pickles and broken files."""
+    if not path.is_file():
+        raise ConfigError(f"{path} is not there; an artifact is weights.safetensors and artifact.json together")
+    refuse_pickle(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ConfigError(f"{path} is truncated or not safetensors ({error})") from error
+
+
+@torch.inference_mode()
+def outputs(artifact: Artifact, source: Any, batch_size: int = 256) -> dict[str, Tensor]:
+    """The readings-like outputs of a column of inputs: ``log_probs`` for classes, ``prediction`` for numbers."""
+    kept: list[Tensor] = []
+    name = "log_probs"
+    for start in range(0, len(source), batch_size):
+        positions = torch.arange(start, min(start + batch_size, len(source)))
+        output = artifact.network({"source": source.gather(positions), "index": positions})
+        if output.log_probs is None:
+            name = "prediction"
+            label = artifact.spec.label
+            kept.append(output.logits.double() * label.scale + label.center)
+        else:
+            kept.append(output.log_probs)
+    return {name: torch.cat(kept) if kept else torch.empty(0)}

@@ -1,0 +1,24 @@
+"""The norm of each layer's gradient at each point of the log: does it vanish or explode?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class GradientNorm:
+    """‖∂L/∂W‖₂ of every parameter tensor, logged as ``grad_norm/<name>`` when the training loss is.
+
+    Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is difficult", 1994. Measured
+    before clipping would be measured after it here: the gradients are those that moved the weights.
+    """
+
+    def values(self, module: Any) -> dict[str, float]:
+        """The norms now: one transfer to the host for all layers."""
+        named = [(name, p.grad) for name, p in module.network.named_parameters() if p.grad is not None]
+        if not named:
+            return {}
+        norms: list[Tensor] = [torch.linalg.vector_norm(grad) for _, grad in named]
+        return dict(zip((f"grad_norm/{name}" for name, _ in named), torch.stack(norms).tolist(), strict=True))

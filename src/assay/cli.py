@@ -1,0 +1,184 @@
+"""The console command ``assay``: a word, its arguments, and the module that does the work, imported only then.
+
+Exit codes: 0 done, 1 failed, 2 refused, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from assay.errors import ConfigError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{' '.join(message.split())}; `{self.prog} --help` shows how")
+
+
+def _train(arguments: list[str]) -> int:
+    from assay.launch import train
+
+    return train(arguments)
+
+
+def _predict(arguments: list[str]) -> int:
+    parser = _Parser("assay predict", description="The outputs of a trained model for new inputs.")
+    parser.add_argument("run", metavar="RUN", help="a run folder, an artifact, or latest")
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", default=["-"], help="images, CSV, text; - is stdin")
+    parser.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
+    parser.add_argument("--output", metavar="FILE", help="instead of stdout")
+    given = parser.parse_intermixed_args(arguments)
+    from assay.predict import predict_command
+
+    return predict_command(run=given.run, inputs=given.inputs, format=given.format, output=given.output)
+
+
+def _evaluate(arguments: list[str]) -> int:
+    parser = _Parser("assay evaluate", description="A trained model's scores, on its own test split or on other data.")
+    parser.add_argument("run", metavar="RUN", help="a run folder, an artifact, or latest")
+    parser.add_argument("overrides", metavar="data=…", nargs="*", help="the data to score on, as for training")
+    given = parser.parse_intermixed_args(arguments)
+    from assay.predict import evaluate_command
+
+    return evaluate_command(run=given.run, overrides=given.overrides)
+
+
+def _data(arguments: list[str]) -> int:
+    parser = _Parser("assay data", description="Downloads, verifies and describes a data set.")
+    parser.add_argument("name", metavar="NAME", help="an option of data; `assay switches data` lists them")
+    parser.add_argument("overrides", metavar="data.key=value", nargs="*", help="as for training")
+    given = parser.parse_intermixed_args(arguments)
+    from assay.preflight import compose
+
+    point = compose([f"data={given.name}", *given.overrides], rules=False)
+    from assay.data.describe import describe_command
+
+    return describe_command(point)
+
+
+def _switches(arguments: list[str]) -> int:
+    from assay.switches import switches_command
+
+    parser = _Parser("assay switches", description="Every group, its options, and the rules they declare.")
+    parser.add_argument("group", metavar="GROUP", nargs="?", help="one group alone")
+    parser.add_argument("--rules", action="store_true", help="the refusals that options declare")
+    parser.add_argument("--markdown", action="store_true", help="as the README shows them")
+    parser.add_argument("--write", metavar="FILE", help="bring the tables of a Markdown file up to date")
+    given = parser.parse_args(arguments)
+    return switches_command(group=given.group, rules=given.rules, markdown=given.markdown, write=given.write)
+
+
+def _new(arguments: list[str]) -> int:
+    parser = _Parser("assay new", description="Writes the four files of a model or data set, working, to be filled in.")
+    parser.add_argument("kind", choices=("model", "data"))
+    parser.add_argument("name", metavar="NAME", help="in snake_case, as the paper calls it")
+    given = parser.parse_args(arguments)
+    from assay.scaffold import new_command
+
+    return new_command(kind=given.kind, name=given.name)
+
+
+def _check(arguments: list[str]) -> int:
+    parser = _Parser("assay check", description="Runs every battery of tests on one option, from a checkout.")
+    parser.add_argument("option", metavar="model=NAME", help="a switch and its option")
+    given = parser.parse_args(arguments)
+    from assay.check import check_command
+
+    return check_command(option=given.option)
+
+
+def _sync(arguments: list[str]) -> int:
+    parser = _Parser("assay sync", description="Uploads runs that were logged offline.")
+    parser.add_argument("path", metavar="PATH", nargs="?", default="outputs", help="a run, or a folder of runs")
+    given = parser.parse_args(arguments)
+    from assay.review.sync import sync_command
+
+    return sync_command(path=given.path)
+
+
+def _bench(arguments: list[str]) -> int:
+    parser = _Parser("assay bench", description="Step time, start-up and fast paths against their references.")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="some of the measurements; without: all")
+    given = parser.parse_args(arguments)
+    from assay.bench import bench_command
+
+    return bench_command(names=given.names)
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
+    "train": (_train, "[switch=option …] [key=value …]", "train one model, or with -m every combination"),
+    "predict": (_predict, "RUN INPUT…", "the outputs of a trained model for new inputs"),
+    "evaluate": (_evaluate, "RUN [data=…]", "the scores of a trained model"),
+    "data": (_data, "NAME [data.key=value …]", "download, verify and describe a data set"),
+    "switches": (_switches, "[GROUP]", "every switch and its options"),
+    "new": (_new, "model|data NAME", "write the four files of a new model or data set"),
+    "check": (_check, "model=NAME", "run every battery of tests on one option"),
+    "sync": (_sync, "[PATH]", "upload runs that were logged offline"),
+    "bench": (_bench, "[NAME…]", "measure speed against plain references"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and says how it went by its exit code; only a bug leaves a trace."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _command(arguments)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as in `assay switches | head`
+        sys.stdout = None
+        return 0
+    except Exception as error:
+        if (refusal := refusal_in(error)) is None:
+            raise
+        print(refusal, file=sys.stderr)
+        return 2
+
+
+def _command(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"assay {version('assay')}")
+        return 0
+    word, *rest = arguments
+    if word not in COMMANDS:
+        near = get_close_matches(word, COMMANDS, n=1, cutoff=0.5)
+        hint = f"did you mean `assay {near[0]}`?" if near else "`assay --help` lists them"
+        if "=" in word:
+            hint = f"overrides follow a command: `assay train {word}`"
+        raise ConfigError(f"'{word}' is not a command; {hint}")
+    return COMMANDS[word][0](rest)
+
+
+def _help() -> str:
+    width = max(len(f"{word} {usage}") for word, (_, usage, _) in COMMANDS.items())
+    lines = [f"  assay {f'{word} {usage}':<{width}}  {what}" for word, (_, usage, what) in COMMANDS.items()]
+    return "\n".join(
+        ["Which technique works for my task, and by how much?", "", *lines, "", "assay COMMAND --help says more."]
+    )
+
+
+def refusal_in(error: Any) -> ConfigError | None:
+    """The refusal that an exception is, or that it was raised from."""
+    while error is not None and not isinstance(error, ConfigError):
+        error = error.__cause__
+    return error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

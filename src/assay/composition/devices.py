@@ -1,0 +1,65 @@
+"""Which accelerators this machine has, asked of the operating system: torch takes seconds to load."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from assay.errors import ConfigError
+
+
+@cache
+def gpu_count() -> int:
+    """NVIDIA and AMD GPUs that this process may see; 1 on Apple silicon."""
+    if sys.platform == "darwin":
+        return int(platform.machine() == "arm64")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("HIP_VISIBLE_DEVICES"))
+    if visible is not None:
+        named = [name for name in visible.split(",") if name.strip()]
+        if not named or named[0].strip() == "-1":
+            return 0
+        return min(len(named), _installed())
+    return _installed()
+
+
+def _installed() -> int:
+    nvidia = [path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()]
+    if nvidia:
+        return len(nvidia)
+    if Path("/dev/kfd").exists():
+        return len(list(Path("/dev/dri").glob("renderD*")))
+    import shutil  # seldom needed, and 5 ms of every refusal
+    import subprocess
+
+    if shutil.which("nvidia-smi") is None:  # WSL and containers hide the device files
+        return 0
+    try:
+        said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in said.splitlines())
+
+
+def check(trainer: Mapping[str, Any]) -> set[str]:
+    """``checked by:`` of the trainers.
+
+    Raises:
+        ConfigError: more devices are asked for than there are.
+    """
+    devices, accelerator = trainer.get("devices"), trainer.get("accelerator")
+    if isinstance(devices, int) and devices > 1:
+        gpus = 0 if accelerator == "cpu" else gpu_count()
+        if gpus == 0:
+            raise ConfigError(
+                f"trainer.devices={devices} asks for several GPUs, and the CPU counts as one device: trainer.devices=1"
+            )
+        if devices > gpus:
+            raise ConfigError(
+                f"trainer.devices={devices} is more than the {gpus} of this machine: trainer.devices={gpus}"
+            )
+    return set()

@@ -1,0 +1,1 @@
+"""Augmentation: ``augment(batch, epoch) -> batch`` on training batches, keyed by (seed, epoch, example)."""

@@ -1,0 +1,64 @@
+"""What every data set offers, and how one is put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from assay.contracts import DataSpec
+from assay.data.examples import Column, Examples
+from assay.data.preprocessing import Preprocessing
+
+
+class DataSet(Protocol):
+    """A data set: its constructor's arguments are the keys of its yaml; the rest is known after ``setup``.
+
+    batch_size, epochs: as configured; an integer or "full".
+    workers: processes that decode its files; 0 where all is in memory.
+    spec: the fields "source" and "label".
+    splits: "train", "val" and "test", disjoint.
+    preprocessing: raw inputs -> "source", fitted on the training split; the artifact keeps it.
+    notes: what was found, a line each: delimiter, target, copies, rare classes.
+    source_name, licence: where the data come from, and their terms, for the data card.
+    digest: sha256 of the contents, whatever files they came in; two runs with the same one can be compared.
+    """
+
+    batch_size: int | str
+    epochs: int
+    workers: int
+    spec: DataSpec
+    splits: dict[str, Examples]
+    preprocessing: Preprocessing
+    notes: list[str]
+    source_name: str
+    licence: str
+    digest: str
+
+    def setup(self) -> None:
+        """Reads, cuts and fits; a second call does nothing."""
+        ...
+
+
+def cut(columns: Mapping[str, Column], positions: Mapping[str, Tensor]) -> dict[str, Examples]:
+    """One :class:`Examples` per split, all over the same columns."""
+    return {split: Examples(columns, positions[split]) for split in ("train", "val", "test")}
+
+
+def sha256(*parts: bytes | str | Iterable[str]) -> str:
+    """One digest of texts and bytes, lengths included, so that no two contents run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for piece in [part] if isinstance(part, bytes | str) else part:
+            data = piece.encode() if isinstance(piece, str) else piece
+            digest.update(len(data).to_bytes(8, "little"))
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def label_tensor(kind: str, values: Iterable) -> Tensor:
+    """Targets as batches hold them: class (N,) int64, labels (N, L) float32, number (N,) float32."""
+    return torch.tensor(list(values), dtype=torch.int64 if kind == "class" else torch.float32)

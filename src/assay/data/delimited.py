@@ -1,0 +1,213 @@
+"""Tables of texts and tables of columns, as the user's files hold them. No torch here.
+
+:func:`read_text` and :func:`read_table` are what preflight checks and what the data sets train on: one reading, one
+truth. A check returns the facts that rules between switches read: ``class``, ``labels`` or ``number``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.data.table_file import Columns, nearest, numbers, read_columns, why_no_number
+from assay.data.targets import Target, read_target
+from assay.errors import ConfigError
+
+FEWEST_ROWS = 10  # to cut validation and test examples from
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """split -> texts; "train" and the splits that have a file of their own."""
+
+    texts: dict[str, list[str]]
+    target: Target
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """split -> rows of cells in the order of ``features``; ``numeric`` says which of these are numbers."""
+
+    rows: dict[str, list[tuple[str, ...]]]
+    features: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    target: Target
+    notes: list[str] = field(default_factory=list)
+
+
+def check_text(config: Mapping[str, Any]) -> set[str]:
+    """Facts of ``data=text_csv`` with these keys, or a refusal."""
+    keys = ("path", "text", "label", "val_path", "test_path", "target", "label_separator", "delimiter", "encoding")
+    return {read_text(**{key: config[key] for key in keys}).target.kind}
+
+
+def check_table(config: Mapping[str, Any]) -> set[str]:
+    """Facts of ``data=tabular_csv`` with these keys, or a refusal."""
+    keys = ("path", "label", "features", "val_path", "test_path", "target", "delimiter", "encoding", "missing")
+    fills = not str((config.get("impute") or {}).get("_target_", "")).endswith(".NoImputation")
+    table = read_table(**{key: config[key] for key in keys}, categories=config.get("categories"), fills=fills)
+    return {table.target.kind}
+
+
+def _files(path: str, val_path: str | None, test_path: str | None) -> dict[str, str]:
+    given = {"train": path, "val": val_path, "test": test_path}
+    return {split: str(name) for split, name in given.items() if name is not None}
+
+
+def _enough(files: Mapping[str, Columns]) -> None:
+    rows = len(files["train"].lines)
+    if rows < FEWEST_ROWS and not {"val", "test"} <= files.keys():
+        raise ConfigError(
+            f"{files['train'].path} has {rows} rows; at least {FEWEST_ROWS} are needed to cut validation and test "
+            f"examples from: give more, or files of their own with data.val_path and data.test_path"
+        )
+
+
+def _named(label: str | Sequence[str]) -> list[str]:
+    names = [label] if isinstance(label, str) else [str(name) for name in label]
+    if not names:
+        raise ConfigError("data.label=[] names no column to predict")
+    return names
+
+
+def read_text(
+    path: str,
+    text: str,
+    label: str | Sequence[str],
+    val_path: str | None = None,
+    test_path: str | None = None,
+    target: str = "auto",
+    label_separator: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> TextTable:
+    """Reads a table of texts; the arguments are the keys of conf/data/text_csv.yaml.
+
+    Raises:
+        ConfigError: in one line, with file and line number.
+    """
+    labels = _named(label)
+    if text in labels:
+        raise ConfigError(f"data.text={text} is also data.label: a text cannot be its own label")
+    keys = {text: "data.text", **dict.fromkeys(labels, "data.label")}
+    files: dict[str, Columns] = {}
+    for split, name in _files(path, val_path, test_path).items():
+        files[split] = file = read_columns(name, [text, *labels], delimiter=delimiter, encoding=encoding, keys=keys)
+        if "" in file.cells[text]:
+            row = file.cells[text].index("")
+            raise ConfigError(f"{file.at(row)}: the text in column {text} is empty; fill it in or remove the row")
+    found = read_target(files, labels, target, separator=label_separator)
+    _enough(files)
+    notes = [note for file in files.values() for note in file.notes] + [found.note]
+    return TextTable({split: file.cells[text] for split, file in files.items()}, found, notes)
+
+
+def read_table(
+    path: str,
+    label: str | Sequence[str],
+    features: Sequence[str] | None = None,
+    val_path: str | None = None,
+    test_path: str | None = None,
+    target: str = "auto",
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    missing: Sequence[str] = ("",),
+    categories: Sequence[str] | None = None,
+    fills: bool = True,
+) -> FeatureTable:
+    """Reads a table of columns; the arguments are the keys of conf/data/tabular_csv.yaml, and ``fills``.
+
+    A column is a number when at least half of its filled cells in the training file are; a cell in it that is not is
+    then refused, for a slip in a column of numbers must not turn it into categories. All others are categories.
+
+    Args:
+        fills: whether ``impute`` fills empty cells; where it does not, the first is refused.
+    Raises:
+        ConfigError: in one line, with file and line number.
+    """
+    labels = _named(label)
+    wanted = None if features is None else _features(features, labels)
+    forced = {categories} if isinstance(categories, str) else set(categories or ())
+    gaps = {"", *missing}
+    files: dict[str, Columns] = {}
+    names: list[str] = []
+    for split, name in _files(path, val_path, test_path).items():
+        columns = None if wanted is None and split == "train" else [*(wanted or names), *labels]
+        keys = {**dict.fromkeys(columns or (), "data.features"), **dict.fromkeys(labels, "data.label")}
+        files[split] = file = read_columns(name, columns, delimiter=delimiter, encoding=encoding, keys=keys)
+        for column in labels:
+            if column not in file.cells:
+                raise ConfigError(f"{file.path} has no column {column!r}{nearest(column, file.header, 'data.label')}")
+        if split == "train":
+            names = wanted or [column for column in file.cells if column not in labels]
+    if not names:
+        raise ConfigError(f"{files['train'].path} has no column besides the label {', '.join(labels)} to learn from")
+    if unknown := forced - set(names):
+        raise ConfigError(f"data.categories names {sorted(unknown)[0]!r}{nearest(sorted(unknown)[0], names)}")
+
+    found = read_target(files, labels, target, missing=missing)
+    notes = [note for file in files.values() for note in file.notes] + [found.note]
+    numeric = []
+    for name in names:
+        is_number, note = _numeric(files["train"], name, gaps, name in forced)
+        numeric.append(is_number)
+        notes.extend(note)
+        for file in files.values():
+            _refuse_cells(file, name, gaps, is_number, fills)
+    _enough(files)
+    share = f"{sum(numeric)} numbers, {len(numeric) - sum(numeric)} categories"
+    notes.append(f"{len(names)} features: {share}; data.categories=[COLUMN] reads a number as a category")
+    rows = {split: list(zip(*(file.cells[name] for name in names), strict=True)) for split, file in files.items()}
+    return FeatureTable(rows, tuple(names), tuple(numeric), found, notes)
+
+
+def _features(features: Sequence[str], labels: Sequence[str]) -> list[str]:
+    names = [features] if isinstance(features, str) else [str(name) for name in features]
+    if not names:
+        raise ConfigError("data.features=[] leaves nothing to learn from; leave it out to use all other columns")
+    for name in names:
+        if name in labels:
+            raise ConfigError(f"data.features names {name}, which is data.label: the answer cannot be an input")
+        if names.count(name) > 1:
+            raise ConfigError(f"data.features names {name} twice")
+    return names
+
+
+def _numeric(file: Columns, name: str, gaps: set[str], forced: bool) -> tuple[bool, list[str]]:
+    cells = file.cells[name]
+    filled = [cell for cell in cells if cell not in gaps]
+    if not filled:
+        raise ConfigError(f"{file.path}: {name} is empty in every row; leave it out with data.features")
+    if forced:
+        return False, []
+    _, bad = numbers(filled)
+    if len(bad) * 2 <= len(filled):
+        return True, []
+    commas = [cell for cell in filled if not numbers([cell.replace(",", ".", 1)])[1]] if len(bad) == len(filled) else []
+    if len(commas) == len(filled):
+        row = cells.index(commas[0])
+        raise ConfigError(
+            f"{file.at(row)}: {name}={commas[0]!r} writes decimals with a comma; write them with a point, "
+            f"or make it a category with data.categories=[{name}]"
+        )
+    if len(set(filled)) == len(filled) and len(filled) >= FEWEST_ROWS:
+        return False, [f"{name} is a category that differs in every row: nothing can be learnt from it"]
+    return False, []
+
+
+def _refuse_cells(file: Columns, name: str, gaps: set[str], is_number: bool, fills: bool) -> None:
+    cells = file.cells[name]
+    if is_number:
+        _, bad = numbers(cells, gaps)
+        if bad:
+            cell = cells[bad[0]]
+            raise ConfigError(
+                f"{file.at(bad[0])}: {name}={cell!r} {why_no_number(cell)}; mend it, name it as empty in data.missing, "
+                f"or make it a category with data.categories=[{name}]"
+            )
+    if not fills and not gaps.isdisjoint(cells):
+        row = next(row for row, cell in enumerate(cells) if cell in gaps)
+        shown = f"is {cells[row]!r}, which counts as empty" if cells[row] else "is empty"
+        raise ConfigError(f"{file.at(row)}: {name} {shown}; fill it in, or use impute=mean")

@@ -1,0 +1,61 @@
+"""A data set as Lightning's loop takes it. The only file here that knows Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from assay.data.dataset import DataSet
+from assay.data.examples import Examples
+from assay.data.loaders import MemoryLoader, WorkerLoader, to_device
+
+Loader = MemoryLoader | WorkerLoader
+
+_EVALUATION = 4  # times the batch: no gradients are kept
+
+
+class DataModule(pl.LightningDataModule):
+    """Loaders over a data set's splits.
+
+    Args:
+        dataset: set up here if it is not yet.
+        seed: of the order of training examples, with the epoch.
+        accumulate: micro-batches per optimiser step.
+    """
+
+    def __init__(self, dataset: DataSet, seed: int = 0, accumulate: int = 1) -> None:
+        super().__init__()
+        self.dataset, self.seed, self.accumulate = dataset, seed, accumulate
+
+    def setup(self, stage: str | None = None) -> None:
+        self.dataset.setup()
+
+    def loader(self, examples: Examples, *, train: bool = False) -> Loader:
+        """Steps of training, or batches of evaluation in order; by workers where files must be decoded."""
+        size: int | str = self.dataset.batch_size
+        if not train and not isinstance(size, str):
+            size *= _EVALUATION
+        settings: dict[str, Any] = {
+            "seed": self.seed if train else None,
+            "accumulate": self.accumulate if train else None,
+        }
+        if examples.lazy:
+            return WorkerLoader(examples, size, **settings, workers=self.dataset.workers)
+        return MemoryLoader(examples, size, **settings)
+
+    def train_dataloader(self) -> Loader:
+        return self.loader(self.dataset.splits["train"], train=True)
+
+    def val_dataloader(self) -> Loader:
+        return self.loader(self.dataset.splits["val"])
+
+    def test_dataloader(self) -> Loader:
+        return self.loader(self.dataset.splits["test"])
+
+    def predict_dataloader(self) -> Loader:
+        return self.test_dataloader()
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch if device.type == "cpu" else to_device(batch, device)

@@ -1,0 +1,174 @@
+"""Rows of cells -> one vector of numbers and category codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from assay.contracts import Field
+from assay.data.examples import Column, Dense
+from assay.data.preprocessing.impute import Imputation, impute_from_json
+from assay.data.preprocessing.inputs import JSON_SUFFIXES, cell, read_json_lines, standard_input
+from assay.data.preprocessing.scaling import Scaling, scaling_from_json
+from assay.data.table_file import numbers, read_columns, why_no_number
+from assay.errors import ConfigError
+
+Row = Sequence[str] | Mapping[str, object]
+
+
+class TablePreprocessing:
+    """Numbers filled and scaled, categories numbered, in the order of the features: (N, D) float32.
+
+    A category's code is its place in ``categories_``, counted from 1, alphabetically; 0 is a category that the training
+    split does not hold. An empty cell of a category is the category "".
+
+    Args:
+        features: names of the columns (D).
+        numeric: which are numbers (D).
+        missing: what an empty cell looks like, besides an empty one.
+        scaling, impute: of the numbers, in float64; fitted by :meth:`fit` on the training split.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        numeric: Sequence[bool],
+        missing: Sequence[str],
+        scaling: Scaling,
+        impute: Imputation,
+    ) -> None:
+        self.features, self.numeric = list(features), list(numeric)
+        self.missing = frozenset({"", *missing})
+        self.scaling, self.impute = scaling, impute
+        self.categories_: dict[str, list[str]] = {}
+        self._codes: dict[str, dict[str, int]] = {}
+        self.notes: list[str] = []
+
+    def fit(self, rows: Sequence[Row]) -> TablePreprocessing:
+        columns = self._columns(rows)
+        for name, is_number in zip(self.features, self.numeric, strict=True):
+            if not is_number:
+                self.categories_[name] = sorted({self._category(value) for value in columns[name]})
+        self._number_categories()
+        x = self._matrix(columns, self._ids(rows))
+        self.impute.fit(x)
+        self.scaling.fit(self.impute.transform(x))
+        return self
+
+    def _number_categories(self) -> None:
+        for name, values in self.categories_.items():
+            self._codes[name] = {value: code for code, value in enumerate(values, 1)}
+
+    def _category(self, value: str) -> str:
+        return "" if value in self.missing else value
+
+    def field(self) -> Field:
+        """What the source field is, after :meth:`fit`."""
+        sizes = tuple(0 if name not in self.categories_ else len(self.categories_[name]) + 1 for name in self.features)
+        return Field("table", (len(self.features),), names=tuple(self.features), cardinalities=sizes)
+
+    def __call__(self, raws: Sequence[Row]) -> dict[str, Column]:
+        return {"source": Dense(self._transform(raws, self._ids(raws)))}
+
+    def _transform(self, rows: Sequence[Row], ids: Sequence[str]) -> Tensor:
+        columns = self._columns(rows)
+        x = self.scaling.transform(self.impute.transform(self._matrix(columns, ids)))  # (N, numbers) float64
+        result = torch.zeros(len(rows), len(self.features))
+        result[:, [place for place, is_number in enumerate(self.numeric) if is_number]] = x.to(torch.float32)
+        for place, name in enumerate(self.features):
+            if not self.numeric[place]:
+                codes = self._codes[name]
+                values = [codes.get(self._category(value), 0) for value in columns[name]]
+                result[:, place] = torch.tensor(values, dtype=torch.float32)
+                if 0 in values:
+                    unseen = columns[name][values.index(0)]
+                    self.notes.append(f"{values.count(0):,} rows hold a {name} unseen in training, such as {unseen!r}")
+        return result
+
+    @staticmethod
+    def _ids(rows: Sequence[Row]) -> list[str]:
+        return [f"row {number}" for number in range(1, len(rows) + 1)]
+
+    def _columns(self, rows: Sequence[Row]) -> dict[str, Sequence[str]]:
+        """Rows, as sequences in the order of the features or as mappings by name, turned to columns."""
+        cells: list[Sequence[str]] = []
+        for number, row in enumerate(rows, 1):
+            if isinstance(row, Mapping):
+                if absent := [name for name in self.features if name not in row]:
+                    raise ConfigError(f"row {number} has no {absent[0]!r}; needed are {', '.join(self.features)}")
+                cells.append([cell(row[name]) for name in self.features])
+            elif len(row) != len(self.features):
+                raise ConfigError(f"row {number} has {len(row)} cells; needed are {', '.join(self.features)}")
+            else:
+                cells.append([cell(value) for value in row])
+        across = zip(*cells, strict=True) if cells else [() for _ in self.features]
+        return dict(zip(self.features, across, strict=True))
+
+    def _matrix(self, columns: Mapping[str, Sequence[str]], ids: Sequence[str]) -> Tensor:
+        """The numbers (N, D') float64, NaN where empty."""
+        read = []
+        for name, is_number in zip(self.features, self.numeric, strict=True):
+            cells = list(columns[name])
+            if is_number:
+                values, bad = numbers(cells, self.missing)
+                if bad:
+                    raise ConfigError(f"{ids[bad[0]]}: {name}={cells[bad[0]]!r} {why_no_number(cells[bad[0]])}")
+                read.append(values)
+            gap = next((row for row, value in enumerate(cells) if value in self.missing), None)
+            if gap is not None and not self.impute.fills:
+                raise ConfigError(f"{ids[gap]}: {name} is empty; fill it in, or train with impute=mean")
+        return torch.tensor(read, dtype=torch.float64).reshape(len(read), len(ids)).T
+
+    def read(self, paths: Sequence[str]) -> tuple[list[str], list[Row]]:
+        """Tables with a header that holds the features (others are ignored), JSON lines, or "-" for a table on standard
+        input. Every cell is checked here, where its line is known."""
+        ids: list[str] = []
+        rows: list[Row] = []
+        for path in map(str, paths):
+            if path == "-":
+                with standard_input() as file:
+                    lines, found = self._table(file)
+            elif os.path.splitext(path)[1].lower() in JSON_SUFFIXES:
+                lines, found = read_json_lines(path, self.features)
+            else:
+                lines, found = self._table(path)
+            here = [f"{path}:{line}" for line in lines]
+            self._matrix(self._columns(found), [f"{path}, line {line}" for line in lines])
+            ids.extend(here)
+            rows.extend(found)
+        return ids, rows
+
+    def _table(self, path: str) -> tuple[list[int], list[tuple[str, ...]]]:
+        file = read_columns(path, self.features, least=1)
+        return file.lines, list(zip(*(file.cells[name] for name in self.features), strict=True))
+
+    def show(self, value: Tensor) -> str:
+        """One example (D,), as the model sees its numbers and as the file names its categories."""
+        parts = []
+        for name, number in zip(self.features, value.tolist(), strict=True):
+            known = self.categories_.get(name)
+            parts.append(f"{name}={f'{number:.3g}' if known is None else known[int(number) - 1] if number else '?'}")
+        return " ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "type": "table",
+            "features": self.features,
+            "numeric": self.numeric,
+            "missing": sorted(self.missing),
+            "categories_": self.categories_,
+            "scaling": self.scaling.to_json(),
+            "impute": self.impute.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> TablePreprocessing:
+        scaling, impute = scaling_from_json(plain["scaling"]), impute_from_json(plain["impute"])
+        made = cls(plain["features"], plain["numeric"], plain["missing"], scaling, impute)
+        made.categories_ = {name: list(values) for name, values in plain["categories_"].items()}
+        made._number_categories()
+        return made

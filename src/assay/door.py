@@ -1,0 +1,55 @@
+"""Behind the Python door: training from a notebook, and the table of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.errors import ConfigError
+from assay.folder import create, read_config
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: where it lies, what it scored, and its model."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+        from assay.predict import load
+
+        return load(self.folder).predict(inputs)
+
+
+def train(overrides: Sequence[str]) -> Run:
+    from assay.preflight import check
+
+    points = check(list(overrides))
+    if len(points) != 1:
+        raise ConfigError(f"assay.train trains one point; these overrides make {len(points)}: use assay train -m")
+    (point,) = points
+    from assay.run import run
+
+    config = point.config
+    name = config["name"] or f"{config['switches']['model']}-{config['switches']['data']}"
+    folder = create(config["outputs"], name)
+    return Run(folder, run(config, list(point.overrides), folder))
+
+
+def runs(path: Path) -> list[dict[str, Any]]:
+    if not path.is_dir():
+        raise ConfigError(f"{path} is not a folder of runs")
+    rows = []
+    for found in sorted(path.rglob("summary.json")):
+        folder = found.parent
+        if "latest" in folder.relative_to(path).parts or not (folder / "config.yaml").is_file():
+            continue
+        config = read_config(folder)
+        summary = json.loads(found.read_text(encoding="utf-8"))
+        summary.pop("format", None)
+        rows.append({"folder": str(folder), **config.get("switches", {}), "seed": config["seed"], **summary})
+    return rows

@@ -1,0 +1,88 @@
+"""The figures of a run folder: curves of every logged metric, and where the predictions err."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MOST_CLASSES = 40  # above this a confusion matrix is a grey square
+
+
+def write(where: Path, task: Any, readings: Mapping[str, Tensor], monitor: str) -> None:
+    """``figures/curves.png`` and ``figures/confusion.png`` (classes) or ``figures/scatter.png`` (numbers)."""
+    folder = where / "figures"
+    folder.mkdir(exist_ok=True)
+    curves(where / "metrics.csv", folder / "curves.png", monitor)
+    if "prediction" in readings:
+        scatter(readings, folder / "scatter.png")
+    elif readings["label"].dim() == 1 and len(task.names) <= MOST_CLASSES:
+        confusion(readings, task.names, folder / "confusion.png")
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def curves(metrics: Path, path: Path, monitor: str) -> None:
+    """Loss above, the monitored metric below, over optimiser steps."""
+    from assay.review.metrics_csv import read
+
+    points: dict[str, list[tuple[int, float]]] = {}
+    for row in read(metrics):
+        points.setdefault(row.name, []).append((row.step, row.value))
+    losses = [name for name in ("train/loss", "val/log_loss") if name in points]
+    figure = _figure(7, 5)
+    panels = [("loss", losses), (monitor, [monitor] if monitor in points and monitor not in losses else [])]
+    panels = [(title, names) for title, names in panels if names]
+    for position, (title, names) in enumerate(panels, 1):
+        axes = figure.add_subplot(len(panels), 1, position)
+        for name in names:
+            axes.plot(*zip(*points[name], strict=True), label=name, linewidth=1.4, marker="." if len(points[name]) < 3 else "")
+        axes.set(ylabel=title, xlabel="optimiser steps" if position == len(panels) else "")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path) -> None:
+    """Rows are targets, columns predictions; the diagonal is right."""
+    size = len(names)
+    predicted = readings["log_probs"].argmax(-1)
+    matrix = torch.bincount(readings["label"] * size + predicted, minlength=size * size).reshape(size, size)
+    side = max(4.0, 0.42 * size + 1.5)
+    figure = _figure(side, side)
+    axes = figure.add_subplot()
+    shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    for row in range(size):
+        for column in range(size):
+            if matrix[row, column]:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, int(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
+    shown = [name if len(name) <= 14 else name[:13] + "…" for name in names]
+    axes.set_xticks(range(size), shown, rotation=45, ha="right")
+    axes.set_yticks(range(size), shown)
+    axes.set(xlabel="predicted", ylabel="target")
+    figure.savefig(path, dpi=110)
+
+
+def scatter(readings: Mapping[str, Tensor], path: Path) -> None:
+    """Prediction against target; the line is right."""
+    target, predicted = readings["label"].numpy(), readings["prediction"].numpy()
+    figure = _figure(5, 5)
+    axes = figure.add_subplot()
+    axes.scatter(target, predicted, s=9, alpha=0.6)
+    low, high = float(min(target.min(), predicted.min())), float(max(target.max(), predicted.max()))
+    axes.plot([low, high], [low, high], color="black", linewidth=0.8)
+    axes.set(xlabel="target", ylabel="prediction")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,59 @@
+"""When a schedule moves: torch's schedulers behind three moments of a run.
+
+A schedule that asks for ``total_steps`` moves each optimiser step; ``ReduceLROnPlateau`` moves each validation, by
+the monitored metric; any other each epoch, as torch counts them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from assay.contracts import Scope
+from assay.state import fill, flatten
+
+
+class Schedule:
+    """One schedule of one optimiser.
+
+    Args:
+        make: a torch scheduler without its optimiser (``_partial_``); it gets ``total_steps`` and ``mode`` if it asks.
+        optimizer: whose rates move.
+        total_steps: optimiser steps of the whole run.
+        mode: ``min`` or ``max``, of the monitored metric.
+    """
+
+    def __init__(self, make: Callable[..., Any], optimizer: Optimizer, *, total_steps: int, mode: str) -> None:
+        names = inspect.signature(make).parameters
+        offered = {"total_steps": max(total_steps, 1), "mode": mode}
+        self.scheduler: LRScheduler = make(optimizer, **{key: offered[key] for key in offered if key in names})
+        self.per_step = "total_steps" in names
+        self.per_validation = isinstance(self.scheduler, ReduceLROnPlateau)
+        self.scope = Scope.STEP if self.per_step else Scope.EPOCH
+        self._left = max(total_steps, 1) - 1  # the last step needs no rate after it, and OneCycleLR has none
+
+    def stepped(self) -> None:
+        if self.per_step and self._left > 0:
+            self._left -= 1
+            self.scheduler.step()
+
+    def epoch_ended(self) -> None:
+        if not self.per_step and not self.per_validation:
+            self.scheduler.step()
+
+    def validated(self, score: float) -> None:
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(score)
+
+    def state(self) -> dict[str, Tensor]:
+        return flatten({"scheduler": self.scheduler.state_dict(), "left": self._left})
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        filled = fill({"scheduler": self.scheduler.state_dict(), "left": self._left}, state)
+        self.scheduler.load_state_dict(filled["scheduler"])
+        self._left = filled["left"]

@@ -1,0 +1,161 @@
+"""`assay predict` and `assay evaluate`: an artifact at work. Loads neither Lightning nor Hydra to predict."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from assay import artifacts
+from assay.errors import ConfigError
+from assay.folder import find, find_artifact, read_config
+
+FORMATS = ("table", "csv", "jsonl")
+
+
+class Predictor:
+    """What ``assay.load(RUN)`` returns.
+
+    Example:
+        ``assay.load("latest").predict(["a fine film", "a dull one"])``
+    """
+
+    def __init__(self, artifact: artifacts.Artifact) -> None:
+        self.artifact = artifact
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Data, licence, sizes, test metrics and versions."""
+        return self.artifact.card
+
+    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+        """One row per input: ``prediction``, and for classes ``probability`` and ``probabilities`` by name.
+
+        Args:
+            inputs: one or several of what the data set holds: image files, arrays or Pillow images; texts; rows as
+                dictionaries.
+        Raises:
+            ConfigError: an input cannot be read.
+        """
+        if isinstance(inputs, str | bytes | Path | dict) or not isinstance(inputs, Sequence):
+            inputs = [inputs]
+        return self._rows(list(inputs))
+
+    def _rows(self, raws: list[Any]) -> list[dict[str, Any]]:
+        if not raws:
+            return []
+        task: Any = self.artifact.task
+        column = self.artifact.preprocessing(raws)["source"]
+        outputs = artifacts.outputs(self.artifact, column)
+        if "prediction" in outputs:
+            return [{"prediction": value} for value in outputs["prediction"].tolist()]
+        log_probs = outputs["log_probs"]
+        names, probabilities = task.table(log_probs)
+        each = log_probs[..., 1].exp() if log_probs.dim() == 3 else log_probs.exp()
+        return [
+            {"prediction": name, "probability": p, "probabilities": dict(zip(task.names, row, strict=True))}
+            for name, p, row in zip(names, probabilities, each.tolist(), strict=True)
+        ]
+
+
+def load(run: str | Path, outputs: str = "outputs") -> Predictor:
+    """The trained model of a run folder, an artifact, or ``latest``. Opening it runs no code of its own."""
+    return Predictor(artifacts.load(find_artifact(str(run), outputs)))
+
+
+def predict_command(run: str, inputs: list[str], format: str = "table", output: str | None = None) -> int:
+    """Predicts files, folders, literal texts or standard input (``-``); writes a table, CSV or JSON lines."""
+    predictor = load(run)
+    preprocessing = predictor.artifact.preprocessing
+    ids, raws = preprocessing.read(inputs or ["-"])
+    if not raws:
+        raise ConfigError(f"there is nothing to predict in {', '.join(inputs) or 'standard input'}")
+    rows = [{"id": name, **row} for name, row in zip(ids, predictor._rows(raws), strict=True)]
+    for note in getattr(preprocessing, "notes", []):
+        print(note, file=sys.stderr)
+    text = render(rows, format)
+    if output is None:
+        print(text)
+    else:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def render(rows: list[dict[str, Any]], format: str) -> str:
+    """Rows as an aligned table, CSV (a column per class), or JSON lines."""
+    if format not in FORMATS:
+        raise ConfigError(f"--format {format} is not one of {', '.join(FORMATS)}")
+    if format == "jsonl":
+        return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    if format == "csv":
+        text = io.StringIO()
+        classes = list(rows[0].get("probabilities", {}))
+        writer = csv.writer(text, lineterminator="\n")
+        simple = [key for key in rows[0] if key != "probabilities"]
+        writer.writerow([*simple, *(f"p({name})" for name in classes)])
+        for row in rows:
+            writer.writerow([*(row[key] for key in simple), *(row["probabilities"][name] for name in classes)])
+        return text.getvalue().rstrip("\n")
+    cells = [["id", "prediction", *(["probability"] if "probability" in rows[0] else [])]]
+    for row in rows:
+        prediction = row["prediction"] if isinstance(row["prediction"], str) else f"{row['prediction']:.6g}"
+        shown = str(row["id"])
+        shown = shown if len(shown) <= 60 else shown[:59] + "…"
+        cells.append([shown, prediction, *([f"{row['probability']:.4f}"] if "probability" in row else [])])
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def evaluate_command(run: str, overrides: list[str]) -> int:
+    """Scores a run's artifact again on its test split, or on other data (``data=…`` or ``data.path=…``) through the
+    artifact's own preprocessing."""
+    import torch
+
+    from assay.contracts import DataSpec
+    from assay.data.loaders import MemoryLoader
+    from assay.evaluation import evaluate
+    from assay.preflight import compose
+    from assay.targets import build
+
+    where = find(run)
+    artifact = artifacts.load(find_artifact(run))
+    if overrides:
+        typed = [f"model={artifact.config['switches']['model']}"] if "model" in artifact.config["switches"] else []
+        config = compose([*typed, f"data={artifact.config['switches']['data']}", *overrides]).config
+    else:
+        if not (where / "config.yaml").is_file():
+            raise ConfigError(f"{run} is an artifact without its run; say on what: data=… with its path")
+        config = read_config(where)
+    dataset = build(config["data"])
+    dataset.setup()
+    trained: DataSpec = artifact.spec
+    _refuse_other(dataset.spec, trained, run)
+    split = dataset.splits["test"]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    size = config["data"]["batch_size"]
+    loader = MemoryLoader(split, len(split) if size == "full" else size, accumulate=None)
+    scores, _ = evaluate(artifact.task, artifact.network, loader, device)
+    width = max(map(len, scores))
+    print(f"{config['switches']['data']}: {len(split)} test examples")
+    for name, value in scores.items():
+        print(f"test/{name:<{width}}  {value:.4f}")
+    return 0
+
+
+def _refuse_other(found: Any, trained: Any, run: str) -> None:
+    """The data must mean what the model learnt: the same kind of input, vocabulary and label names."""
+    for name in ("source", "label"):
+        ours, theirs = trained.fields[name], found.fields[name]
+        if (ours.kind, ours.size, ours.names) != (theirs.kind, theirs.size, theirs.names):
+            raise ConfigError(
+                f"{run} was trained on {name} {_words(ours)}; this data has {_words(theirs)}: name data of the same kind"
+            )
+
+
+def _words(field: Any) -> str:
+    names = ", ".join(map(str, field.names[:6])) + (", …" if len(field.names) > 6 else "")
+    return f"{field.kind}" + (f" of {field.size}" if field.size else "") + (f" ({names})" if names else "")

@@ -1,0 +1,446 @@
+"""The composer of one run: build, fit, test, save. No technique lives here.
+
+Only entry points and ``loops/`` import this module.
+"""
+
+from __future__ import annotations
+
+from assay.startup import fast_imports
+
+fast_imports()  # before Lightning: what a training step does not need stays unloaded
+
+import logging
+import shutil
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from assay import artifacts, figures, folder, predictions, screens
+from assay.assemble import assemble
+from assay.callbacks.progress import Progress
+from assay.contracts import DataSpec
+from assay.data.loaders import to_device
+from assay.data.module import DataModule
+from assay.engines import replay
+from assay.engines.checkpoint import Cadence, read
+from assay.engines.eager import Eager, NonFiniteLoss
+from assay.engines.step import Step
+from assay.engines.threads import choose_threads
+from assay.errors import ConfigError
+from assay.layers.random import KeyedStreams
+from assay.optim.schedule import Schedule
+from assay.recorder import Recorder, Stopped
+from assay.review.metrics_csv import MetricsCSV
+from assay.targets import build
+
+OVERFIT_EXAMPLES = 10
+PROFILE_STEPS = 50
+
+
+class Failed(RuntimeError):
+    """The run ended early for a reason that a line explains: its text. The exit code is 1."""
+
+
+def run(config: dict[str, Any], overrides: Sequence[str], where: Path) -> dict[str, Any]:
+    """Trains, tests and saves one point; returns what summary.json holds.
+
+    Args:
+        config: resolved and checked by preflight, plain containers.
+        overrides: as typed.
+        where: the run folder, made exclusively by the caller.
+    Raises:
+        ConfigError: the data or a part refuse the config; nothing is left behind.
+        Failed: the loss was not finite, or memory ran out.
+        Stopped: a signal ended the run, after saving.
+    """
+    with _logging(where):
+        try:
+            job = Job(config, overrides, where)
+        except ConfigError:
+            shutil.rmtree(where, ignore_errors=True)
+            raise
+        return job.run()
+
+
+class Job:
+    """One run and its parts, built in the order in which facts become known: data, objective, network, loop."""
+
+    def __init__(self, config: dict[str, Any], overrides: Sequence[str], where: Path) -> None:
+        self.config = config
+        self.where = where
+        self.switches: Mapping[str, str] = config["switches"]
+        self.trainer_keys = dict(config["trainer"])
+
+        dataset = build(config["data"])
+        dataset.setup()
+        self._rehearse(dataset)
+        self.dataset = dataset
+        self.spec = _with_label_units(dataset.spec, self._labels("train"))
+
+        objective = build(config["loss"])
+        if config["distillation"] is not None:
+            objective = build(config["distillation"], objective)
+            objective.fit(self.spec)
+        self.task, self.network = assemble(config, self.spec, objective)
+        self.monitor = config["monitor"] or self.task.monitor
+        self.mode = config["monitor_mode"] or (
+            self.task.monitor_mode
+            if not config["monitor"]
+            else ("min" if screens.lower_is_better(self.monitor) else "max")
+        )
+        self.data = DataModule(dataset, seed=config["seed"], accumulate=config["accumulate"])
+        self.data.setup()
+        steps = len(self.data.train_dataloader()) * self.trainer_keys["max_epochs"]
+        limit = self.trainer_keys["max_steps"]
+        self.total = steps if limit < 0 else min(steps, limit)
+        size = config["data"]["batch_size"]
+        size = len(dataset.splits["train"]) if size == "full" else size
+        self.chosen = {"threads": choose_threads(config["threads"], self.network, self._one_batch(), size)}
+        torch.set_num_threads(self.chosen["threads"])
+
+        self.log = build(config["logger"], where, config) if config["logger"] is not None else None
+        self.points = MetricsCSV(where / "metrics.csv")
+        self.progress = Progress(self.total, self.monitor)
+        stopping = config["early_stopping"]
+        self.recorder = Recorder(
+            where,
+            monitor=self.monitor,
+            mode=self.mode,
+            cadence=Cadence(config["checkpoint"]["every"]),
+            progress=self.progress,
+            sinks=[self.points.write, *([self.log.points] if self.log is not None else [])],
+            stopping=build(stopping, mode=self.mode) if stopping is not None else None,
+            callbacks=build(config.get("callbacks") or {}),
+        )
+        self.module = Eager(self.task, self.network, self.make_step, self.recorder, config["log_every"])
+        self.recorder.module = self.module
+        self.trainer = self._trainer()
+        self._refuse_unknown_monitor()
+        note = self.log.start() if self.log is not None else None
+        folder.write_config(where, config, overrides)
+        source = folder.write_source(where)
+        facts = folder.environment(self.device, self.chosen["threads"], config["seed"], self.chosen, source)
+        folder.write_json(where / "environment.json", facts)
+        folder.point_latest(config["outputs"], where)
+        self._first_screen(note)
+
+    # building
+
+    def make_step(self) -> Step:
+        config = self.config
+        parameters = [*self.network.parameters(), *self.task.objective.parameters()]
+        optimizer = build(config["optim"], parameters)
+        schedule = None
+        if config["scheduler"] is not None:
+            make = build(config["scheduler"])
+            schedule = Schedule(make, optimizer, total_steps=self.total, mode=self.mode)
+        augment = build(config["augment"], self.spec, config["seed"])
+        return Step(
+            self.task,
+            self.network,
+            optimizer,
+            streams=KeyedStreams(config["seed"]),
+            augment=None if self.switches.get("augment") == "none" else augment,
+            clip=build(config["clip"]) if config["clip"] is not None else None,
+            average=build(config["ema"], self.network) if config["ema"] is not None else None,
+            schedule=schedule,
+        )
+
+    def _trainer(self) -> pl.Trainer:
+        rehearsal = {"limit_val_batches": 1, "limit_test_batches": 1} if self.config["debug"] == "fast" else {}
+        return build(
+            {**self.trainer_keys, **rehearsal},
+            logger=False,  # the recorder writes metrics.csv and W&B
+            enable_checkpointing=False,  # ours hold the TrainState
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # order is a function of (seed, epoch)
+            default_root_dir=self.where,
+            inference_mode=True,
+        )
+
+    def _rehearse(self, dataset: Any) -> None:
+        """debug=…: what the data and the length of a rehearsal are."""
+        debug = self.config["debug"]
+        if debug == "overfit":
+            few = dataset.splits["train"].select(torch.arange(min(OVERFIT_EXAMPLES, len(dataset.splits["train"]))))
+            dataset.splits = {"train": few, "val": few, "test": few}
+            self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
+        elif debug == "fast":
+            self.trainer_keys["max_steps"] = 2
+        elif debug == "profile":
+            self.trainer_keys["max_steps"] = PROFILE_STEPS
+
+    def _labels(self, split: str) -> Tensor:
+        examples = self.dataset.splits[split]
+        return examples.columns["label"].gather(examples.index)
+
+    def _one_batch(self) -> dict[str, Tensor]:
+        return next(iter(self.data.val_dataloader()))
+
+    def _refuse_unknown_monitor(self) -> None:
+        with torch.inference_mode():
+            batch = self._one_batch()
+            self.network.eval()
+            names = [f"val/{name}" for name in self.task.scores(self.task.readings(self.network(batch), batch))]
+            self.network.train()
+        if self.monitor not in names:
+            raise ConfigError(f"monitor={self.monitor} is not measured; possible are {', '.join(names)}")
+
+    @property
+    def device(self) -> str:
+        device = self.trainer.strategy.root_device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+    # running
+
+    def run(self) -> dict[str, Any]:
+        started = time.monotonic()
+        status, line = "failed", None
+        try:
+            with _signals(self.recorder), _profiled(self.config["debug"] == "profile", self.where):
+                self._fit()
+            status = "done"
+            return self._finish(time.monotonic() - started)
+        except NonFiniteLoss:
+            line = self._explain_non_finite()
+            raise Failed(line) from None
+        except torch.OutOfMemoryError as error:
+            line = self._explain_memory()
+            raise Failed(line) from error
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+                raise
+            line = self._explain_memory()
+            raise Failed(line) from error
+        except Stopped:
+            status = "stopped"
+            self.module.report()
+            self.recorder.save()
+            self._say(f"Stopped at step {self.module.number}; {screens.shown(self.where)}/checkpoints/last.ckpt is saved.")
+            raise
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            self.progress.finished()
+            if status != "done":
+                summary = {"status": status, "reason": line, "steps": self.module.number}
+                folder.write_json(self.where / "summary.json", {"format": folder.FORMAT, **summary})
+                self.points.close()
+                if self.log is not None:
+                    self.log.finish(status, summary)
+
+    def _fit(self) -> None:
+        self.network.train()
+        original = self.module.on_train_start
+
+        def on_train_start() -> None:
+            original()
+            self.recorder.save()  # the state before step 1: what a replay starts from
+            self.progress.started()
+
+        self.module.on_train_start = on_train_start
+        self.trainer.fit(self.module, datamodule=self.data)
+        self.module.report()
+        self.recorder.save()
+
+    def _finish(self, seconds: float) -> dict[str, Any]:
+        self.progress.finished()
+        self.recorder.load_best()
+        self.trainer.test(self.module, datamodule=self.data, verbose=False)
+        readings = {name: value.cpu() for name, value in self.module.readings.items()}
+        test = self.module.test_scores
+        train = self._training_scores()
+        baseline_name, baseline = self.task.baseline(self._labels("train"), readings)
+        step, epoch = self.module.number, self.module.epoch
+        self.recorder.send(step, epoch, {f"test/{name}": value for name, value in test.items()})
+        self.points.close()
+        predictions.write(self.where / "predictions" / "test.csv", self.task, readings)
+        speed = self.module.number / max(self.module.training_seconds, 1e-9)
+        parameters = sum(p.numel() for p in self.network.parameters())
+        summary = {
+            "format": folder.FORMAT,
+            "status": "done",
+            **{f"test/{name}": value for name, value in test.items()},
+            **{f"train/{name}": value for name, value in train.items()},
+            **{f"baseline/{name}": value for name, value in baseline.items()},
+            "baseline": baseline_name,
+            "monitor": self.monitor,
+            self.monitor: self.recorder.history.get(self.recorder.best_epoch),
+            "best_epoch": self.recorder.best_epoch,
+            "epochs": epoch + 1,
+            "steps": step,
+            "parameters": parameters,
+            "seconds": round(seconds, 3),
+            "training_seconds": round(self.module.training_seconds, 3),
+            "steps_per_second": round(speed, 3),
+        }
+        card = {
+            "data": self.switches["data"],
+            "digest": self.dataset.digest,
+            "source": self.dataset.source_name,
+            "licence": self.dataset.licence,
+            "sizes": {name: len(split) for name, split in self.dataset.splits.items()},
+            "test": test,
+            "versions": folder.versions(),
+        }
+        artifacts.save(self.where / "artifact", self.network, self.config, self.spec, self.dataset.preprocessing, card)
+        figures.write(self.where, self.task, readings, self.monitor)
+        folder.write_json(self.where / "summary.json", summary)
+        note = self.log.finish("done", summary) if self.log is not None else None
+        self._say(
+            screens.last(
+                model=self.switches["model"],
+                test=test,
+                baseline_name=baseline_name,
+                baseline=baseline,
+                train=train,
+                monitor=self.monitor,
+                best_epoch=self.recorder.best_epoch,
+                epochs=epoch + 1,
+                seconds=seconds,
+                steps_per_second=speed,
+                folder=self.where,
+                inputs=screens.INPUTS.get(self.spec.source.kind, "INPUT"),
+                stopped_early=self.module.number < self.total,
+            )
+            + (f"\n{note}" if note else "")
+        )
+        return summary
+
+    def _training_scores(self) -> dict[str, float]:
+        """Scores on as many training examples as there are test ones: the gap needs no more."""
+        from assay.evaluation import evaluate
+
+        few = min(len(self.dataset.splits["train"]), max(len(self.dataset.splits["test"]), 1))
+        split = self.dataset.splits["train"].select(torch.arange(few))
+        return evaluate(self.task, self.network, self.data.loader(split), self.trainer.strategy.root_device)[0]
+
+    # saying
+
+    def _first_screen(self, note: str | None) -> None:
+        classes = None
+        if self.spec.label.kind == "class":
+            shares = torch.bincount(self._labels("train").long(), minlength=self.spec.label.size or 1).double()
+            classes = (int(self.spec.label.size or 0), float(shares.max() / shares.sum()))
+        text = screens.first(
+            data=self.switches["data"],
+            sizes={name: len(split) for name, split in self.dataset.splits.items()},
+            classes=classes,
+            notes=self.dataset.notes,
+            model=self.switches["model"],
+            parameters=sum(p.numel() for p in self.network.parameters()),
+            optimizer=self.switches["optim"],
+            device=self.device,
+            threads=self.chosen["threads"],
+            folder=self.where,
+            log=note or ("metrics.csv only" if self.log is None else "metrics.csv and W&B"),
+        )
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        print(text, flush=True)
+        with open(self.where / "log.txt", "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def _explain_non_finite(self) -> str:
+        last = self.where / "checkpoints" / "last.ckpt"
+        step = self.module.step
+        if step.average is not None:
+            step.average = build(self.config["ema"], self.network)
+        state, _ = read(last)
+        move = partial(to_device, device=self.trainer.strategy.root_device)
+        loader = self.data.train_dataloader()
+        culprit = replay.find(step, loader, state, self.module.number, self.recorder.history, move)
+        where = str(culprit) if culprit is not None else f"before step {self.module.number}, not repeated by a replay"
+        rate = self.config["optim"]["lr"]
+        return f"the loss is not finite: {where}; try optim.lr={rate / 10:g} or clip=norm"
+
+    def _explain_memory(self) -> str:
+        size = self.config["data"]["batch_size"]
+        smaller = f"data.batch_size={size // 2} accumulate={2 * self.config['accumulate']}" if size != "full" else ""
+        return (
+            f"out of memory on {self.device} with data.batch_size={size}: try {smaller or 'data.batch_size=64'} "
+            "(the same step in smaller pieces), trainer.precision=bf16-mixed, or a smaller model.*"
+        )
+
+
+def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
+    """A number's mean and deviation on the training split, so that the task can learn it in units of its own."""
+    if spec.label.kind != "number":
+        return spec
+    values = labels.double()
+    scale = float(values.std(correction=0))
+    label = replace(spec.label, center=float(values.mean()), scale=scale if scale > 0 else 1.0)
+    return DataSpec({**spec.fields, "label": label})
+
+
+@contextmanager
+def _signals(recorder: Recorder) -> Iterator[None]:
+    """SIGTERM and the first Ctrl-C end the run after the current step, saved; the second Ctrl-C ends it at once."""
+
+    def ask(number: int, frame: Any) -> None:
+        if recorder.stop_signal:
+            raise KeyboardInterrupt
+        recorder.stop_signal = number
+
+    old: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            old[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread (a notebook's worker): signals stay whose they are
+        old = {}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _profiled(on: bool, where: Path) -> Iterator[None]:
+    if not on:
+        yield
+        return
+    from torch.profiler import profile
+
+    with profile() as profiler:
+        yield
+    table = profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
+    (where / "profile.txt").write_text(table, encoding="utf-8")
+    print(f"{screens.shown(where)}/profile.txt holds the table of operations")
+
+
+@contextmanager
+def _logging(where: Path) -> Iterator[None]:
+    """Warnings of libraries go to log.txt; Lightning's greetings, and what it asks torch in the old way, nowhere."""
+    quiet = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in quiet]
+    handler = logging.FileHandler(where / "log.txt", encoding="utf-8", delay=True)
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        for logger in quiet:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            logging.captureWarnings(True)
+            yield
+    finally:
+        logging.captureWarnings(False)
+        for logger, level in zip(quiet, levels, strict=True):
+            logger.setLevel(level)
+        logging.getLogger().removeHandler(handler)
+        handler.close()

@@ -1,0 +1,102 @@
+"""The first and the last screen of a run, as text. Transcripts stand in the README and are tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+LOWER_IS_BETTER = ("loss", "error", "mae", "rmse", "perplexity")
+
+INPUTS = {"image": "IMAGE.png", "ids": "'a text'", "table": "TABLE.csv"}
+"""What `assay predict` is given, by the kind of the source."""
+
+
+def lower_is_better(metric: str) -> bool:
+    return metric.endswith(LOWER_IS_BETTER)
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be pasted from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def first(
+    *,
+    data: str,
+    sizes: Mapping[str, int],
+    classes: tuple[int, float] | None,
+    notes: Sequence[str],
+    model: str,
+    parameters: int,
+    optimizer: str,
+    device: str,
+    threads: int,
+    folder: Path,
+    log: str,
+) -> str:
+    """Data, model, device, folder and where the log goes. ``classes`` is their number and the commonest one's share."""
+    splits = " · ".join(f"{count(size)} {split}" for split, size in sizes.items())
+    line = f"{data}: {splits}"
+    if classes is not None:
+        line += f" · {classes[0]} classes, the commonest {100 * classes[1]:.1f} %"
+    lines = [line, *(f"  {note}" for note in notes)]
+    lines.append(f"{model}: {count(parameters)} parameters · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}")
+    lines.append(f"{shown(folder)} · {log}")
+    return "\n".join(lines)
+
+
+def last(
+    *,
+    model: str,
+    test: Mapping[str, float],
+    baseline_name: str,
+    baseline: Mapping[str, float],
+    train: Mapping[str, float],
+    monitor: str,
+    best_epoch: int,
+    epochs: int,
+    seconds: float,
+    steps_per_second: float,
+    folder: Path,
+    inputs: str,
+    stopped_early: bool,
+) -> str:
+    """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next."""
+    width = max(len(name) for name in test)
+    head = f"{'test':<{width}}  {model[:12]:>12}  {baseline_name:>10}  {'train':>10}  {'gap':>9}"
+    lines = [head, "-" * len(head)]
+    for name, value in test.items():
+        lines.append(
+            f"{name:<{width}}  {value:>12.4f}  {_number(baseline.get(name)):>10}  {_number(train.get(name)):>10}"
+            f"  {_number(value - train[name] if name in train else None, '+.4f'):>9}"
+        )
+    metric = monitor.removeprefix("val/")
+    if metric in test and metric in baseline:
+        wins = test[metric] >= baseline[metric] if lower_is_better(metric) else test[metric] <= baseline[metric]
+        if wins:
+            lines.append(f"Always answering the {baseline_name} does as well: nothing was learnt that helps {metric}.")
+    if best_epoch == epochs - 1 and not stopped_early:
+        lines.append(f"The last epoch was the best: trainer.max_epochs={2 * epochs} may do better.")
+    lines.append(
+        f"Best at epoch {best_epoch + 1} of {epochs} by {monitor} · trained {seconds:.1f} s, {steps_per_second:.0f} steps/s"
+    )
+    where = shown(folder)
+    quoted = f"'{where}'" if any(c in where for c in " '\"()&;$") else where
+    lines += ["Next:", f"  assay predict {quoted} {inputs}", f"  assay evaluate {quoted}", f"  {suggestion(model)}"]
+    return "\n".join(lines)
+
+
+def suggestion(model: str) -> str:
+    return f"assay train -m model={model} seed=0,1,2"
+
+
+def _number(value: Any, form: str = ".4f") -> str:
+    return "" if value is None else format(value, form)

@@ -1,0 +1,242 @@
+"""Keeps out of a start what the first training steps do not need; nothing is taken away, only put off.
+
+Importing Lightning also imports two large things for a handful of names (PERFORMANCE.md, section 1):
+
+* ``torch._dynamo``, with Inductor and SymPy: Lightning asks it for one class to compare with, ``torch.optim`` for two
+  functions that do nothing in a program where nothing is compiled;
+* ``torchmetrics``, with scipy.signal, matplotlib, and torchvision, transformers, nltk… where they are installed:
+  Lightning asks it for ``Metric`` and ``MetricCollection``.
+
+:func:`fast_imports` puts a postponed module in the place of each. It answers those names, and executes itself, in
+place, as soon as anything else is asked of it: another attribute or one of its submodules. So ``torch.compile``,
+``torch.export``, ``import torchmetrics.classification`` and ``metric.plot()`` work as always, only later.
+Where torch or torchmetrics are laid out differently from what is expected here, the plain import happens.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec, spec_from_loader
+from types import FunctionType, ModuleType
+from typing import Any
+
+
+@dataclass
+class _Pending:
+    """What is known of a module that has not been executed."""
+
+    loader: Loader
+    names: dict[str, Any] = field(default_factory=dict)  # answered meanwhile
+    after: Callable[[], None] | None = None  # called when it has been executed
+    running: bool = False  # being executed: circular imports see it as it is
+
+
+_pending: dict[str, _Pending] = {}
+_lock = threading.RLock()
+
+
+class Postponed(ModuleType):
+    """A module that executes its source, as the same object, when it is asked for a name that it does not know."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Code that walks sys.modules asks every module for things like __warningregistry__: that is no use of it.
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        execute(self)
+        return ModuleType.__getattribute__(self, name)
+
+
+def execute(module: ModuleType) -> None:
+    """Executes a postponed module; of any other, or within its own execution (a circular import), does nothing."""
+    with _lock:
+        if not isinstance(module, Postponed) or _pending[module.__name__].running:
+            return
+        pending = _pending[module.__name__]
+        pending.running = True
+        for name in pending.names:
+            module.__dict__.pop(name, None)
+        try:
+            pending.loader.exec_module(module)
+        except BaseException:
+            module.__dict__.update(pending.names)
+            pending.running = False
+            raise
+        module.__class__ = ModuleType
+        del _pending[module.__name__]
+        if pending.after is not None:
+            pending.after()
+
+
+def _postpone(name: str, path: Sequence[str] | None) -> Postponed | None:
+    """Puts a postponed module into ``sys.modules``; None where it has been imported already or is not found."""
+    spec = PathFinder.find_spec(name, path) if name not in sys.modules else None
+    if spec is None or spec.loader is None:
+        return None
+    module = Postponed(name)
+    module.__dict__.update(vars(module_from_spec(spec)))
+    _pending[name] = _Pending(spec.loader)
+    sys.modules[name] = module
+    return module
+
+
+def _answer(module: Postponed, names: dict[str, Any], after: Callable[[], None] | None = None) -> None:
+    module.__dict__.update(names)
+    _pending[module.__name__].names.update(names)
+    _pending[module.__name__].after = after
+
+
+class _Submodules(MetaPathFinder):
+    """Executes a postponed package before the first import of one of its submodules."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        parent = sys.modules.get(fullname.rpartition(".")[0])
+        if not isinstance(parent, Postponed):
+            return None
+        execute(parent)
+        module = sys.modules.get(fullname)
+        return spec_from_loader(fullname, _Imported(module)) if module is not None else None
+
+
+class _Imported(Loader):
+    """Hands over the submodule that executing its package has imported; the import system would make a second one."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec
+
+
+class _StandIn(type):
+    """The type of a class that stands for one of a postponed module: ``isinstance`` asks the real one.
+
+    Nothing is an instance of a class that has not been executed, so the answer is no until then; unless the real one
+    may be an alias of a class from elsewhere (``alias``), which only executing can tell.
+    """
+
+    module: ModuleType
+    alias: bool
+
+    def real(cls) -> type | tuple[()]:
+        if cls.alias:
+            execute(cls.module)
+        return () if isinstance(cls.module, Postponed) else getattr(cls.module, cls.__name__)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.real())
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, cls.real())
+
+
+def _postpone_dynamo() -> None:
+    import torch
+
+    module = _postpone("torch._dynamo", torch.__path__)
+    if module is None:
+        return
+    left_alone: list[Any] = []
+    wrapped: list[Callable[[], None]] = []
+
+    def disable(fn: Any = None, recursive: bool = True, **options: Any) -> Any:
+        """Keeps Dynamo out of a function: it is called as it is, until there is something to keep out."""
+        if fn is None:
+            return functools.partial(disable, recursive=recursive, **options)
+        if options == {"wrapping": False}:  # asked by torch._compile, which caches the answer on the function
+            left_alone.append(fn)
+            return fn
+        if not isinstance(fn, FunctionType):  # the real one changes classes and modules
+            execute(module)
+            return module.disable(fn, recursive, **options)
+        called = fn
+
+        @functools.wraps(fn)
+        def later(*arguments: Any, **keywords: Any) -> Any:
+            return called(*arguments, **keywords)
+
+        def bind() -> None:
+            nonlocal called
+            called = module.disable(fn, recursive, **options)
+
+        wrapped.append(bind)
+        return later
+
+    def graph_break(msg: str = "") -> None:
+        """Ends a graph that is being traced: here there is none."""
+
+    def keep_promises() -> None:
+        """Lets every function that asked for it have the real ``disable``."""
+        for fn in left_alone:
+            if getattr(fn, "__dynamo_disable", None) is fn:
+                del fn.__dynamo_disable  # so torch._compile asks again
+        for bind in wrapped:
+            bind()
+
+    optimized = _StandIn("OptimizedModule", (), {"module": module, "alias": False})
+    _answer(module, {"OptimizedModule": optimized, "disable": disable, "graph_break": graph_break}, keep_promises)
+    setattr(torch, "_dynamo", module)  # noqa: B010  as an import would do
+
+
+def _postpone_torchmetrics() -> None:
+    package = _postpone("torchmetrics", None)
+    if package is None:
+        return
+    _pending["torchmetrics"].running = True  # so the submodules below come without what the package imports
+    try:
+        _postpone_plots(package)
+        _answer(package, {"_logger": logging.getLogger("torchmetrics")})
+        importlib.import_module("torchmetrics.utilities")  # first: it and torchmetrics.metric import each other
+        names = {
+            "Metric": importlib.import_module("torchmetrics.metric").Metric,
+            "MetricCollection": importlib.import_module("torchmetrics.collections").MetricCollection,
+            "__version__": importlib.import_module("torchmetrics.__about__").__version__,
+        }
+    except (ImportError, AttributeError):  # laid out differently: leave no trace, so that the plain import happens
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchmetrics"]:
+            del sys.modules[name]
+            _pending.pop(name, None)
+        return
+    _answer(package, names)
+    _pending["torchmetrics"].running = False
+
+
+def _postpone_plots(package: ModuleType) -> None:
+    """``metric.plot()`` needs matplotlib; importing Lightning does not."""
+    module = _postpone("torchmetrics.utilities.plot", [f"{path}/utilities" for path in package.__path__])
+    if module is None:
+        return
+
+    def plot_single_or_multi_val(*arguments: Any, **options: Any) -> Any:
+        execute(module)
+        return module.plot_single_or_multi_val(*arguments, **options)
+
+    names = {
+        "_AX_TYPE": _StandIn("_AX_TYPE", (), {"module": module, "alias": True}),
+        "_PLOT_OUT_TYPE": object,  # in annotations only
+        "plot_single_or_multi_val": plot_single_or_multi_val,
+    }
+    _answer(module, names)
+
+
+def fast_imports() -> None:
+    """Imports torch, and postpones what Lightning would import for a few names. Call it before importing Lightning.
+
+    A second call, or one after those modules have been imported, changes nothing.
+    """
+    if not any(isinstance(finder, _Submodules) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Submodules())
+    _postpone_dynamo()
+    _postpone_torchmetrics()

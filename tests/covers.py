@@ -1,0 +1,132 @@
+"""Points for the batteries, found by listing conf/: a cover of every pair of options, and a point for each option.
+
+A pair of options of two groups is covered by a point that has both and passes preflight, or it is refused: then every
+attempt to seat both raised a ConfigError. Nothing here names an option, apart from the files that user data need.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from assay.errors import ConfigError
+from assay.preflight import Point, compose
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+LEFT_OUT = ("experiment", "debug", "logger", "stem", "trainer", "hydra")
+"""Groups that are no technique: machinery, or chosen by the data."""
+
+
+def options() -> dict[str, list[str]]:
+    """{group: options}; ``callbacks`` take a list, so each is written as one."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CONF.glob("*/*.yaml")):
+        if path.parent.name not in LEFT_OUT:
+            found.setdefault(path.parent.name, []).append(path.stem)
+    if "callbacks" in found:
+        found["callbacks"] = [f"[{name}]" for name in found["callbacks"]]
+    return found
+
+
+@dataclass
+class Bench:
+    """What a point needs besides its options.
+
+    Args:
+        needs: "group=option" -> the words that option cannot do without (a path, columns).
+        always: words of every point.
+    """
+
+    needs: Mapping[str, list[str]]
+    always: list[str]
+    cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
+
+    def words(self, chosen: Mapping[str, str]) -> list[str]:
+        switches = [f"{group}={name}" for group, name in chosen.items()]
+        return [*switches, *(word for switch in switches for word in self.needs.get(switch, [])), *self.always]
+
+    def point(self, chosen: Mapping[str, str]) -> Point | str:
+        """The point, or the line of its refusal."""
+        words = tuple(sorted(self.words(chosen)))
+        if words not in self.cache:
+            try:
+                self.cache[words] = compose(words)
+            except ConfigError as error:
+                self.cache[words] = str(error)
+        return self.cache[words]
+
+    def seat(self, chosen: Mapping[str, str], groups: Mapping[str, list[str]]) -> dict[str, str] | str:
+        """The chosen options with whatever else they need: data, model, task, loss are tried until all go together."""
+        line = self.point(chosen)
+        if isinstance(line, Point):
+            return dict(chosen)
+        free = [group for group in ("data", "model", "task", "loss") if group not in chosen]
+        for size in range(1, len(free) + 1):
+            for added in combinations(free, size):
+                for extra in _choices(added, groups):
+                    candidate = {**chosen, **extra}
+                    if isinstance(self.point(candidate), Point):
+                        return candidate
+        return str(line)
+
+
+def _choices(names: tuple[str, ...], groups: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
+    if not names:
+        yield {}
+        return
+    for name in groups[names[0]]:
+        for rest in _choices(names[1:], groups):
+            yield {names[0]: name, **rest}
+
+
+def pairs(groups: Mapping[str, list[str]]) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Every pair of options of two groups."""
+    each = [[(group, name) for name in names] for group, names in groups.items()]
+    return [(a, b) for first, second in combinations(each, 2) for a in first for b in second]
+
+
+def cover(
+    bench: Bench, groups: Mapping[str, list[str]], seed: int = 0, wanted: int | None = None, tries: int = 12
+) -> tuple[list[dict[str, str]], dict[tuple[tuple[str, str], tuple[str, str]], str]]:
+    """Points that hold every pair, and the pairs that are refused with their line.
+
+    Greedy: seat an uncovered pair, then add the options of other groups that cover most and still pass preflight.
+    ``wanted`` stops after so many points, for a sample.
+    """
+    generator = random.Random(seed)
+    left = pairs(groups)
+    generator.shuffle(left)
+    open_pairs = dict.fromkeys(left)
+    rows: list[dict[str, str]] = []
+    refused: dict[tuple[tuple[str, str], tuple[str, str]], str] = {}
+    while open_pairs and (wanted is None or len(rows) < wanted):
+        pair = next(iter(open_pairs))
+        seated = bench.seat(dict(pair), groups)
+        if isinstance(seated, str):
+            refused[pair] = seated
+            del open_pairs[pair]
+            continue
+        others = [group for group in groups if group not in seated]
+        generator.shuffle(others)
+        for group in others:
+            names = list(groups[group])
+            generator.shuffle(names)
+            names.sort(key=lambda name: -_gain(seated, group, name, open_pairs))
+            for name in names[:tries]:
+                if _gain(seated, group, name, open_pairs) and isinstance(bench.point({**seated, group: name}), Point):
+                    seated[group] = name
+                    break
+        rows.append(seated)
+        for a, b in combinations(sorted(seated.items()), 2):
+            open_pairs.pop((a, b), None)
+            open_pairs.pop((b, a), None)
+    return rows, refused
+
+
+def _gain(seated: Mapping[str, str], group: str, name: str, open_pairs: Mapping) -> int:
+    mine = (group, name)
+    return sum((mine, other) in open_pairs or (other, mine) in open_pairs for other in seated.items())

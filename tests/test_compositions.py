@@ -1,0 +1,165 @@
+"""Every pair of options trains two steps or is refused by a declared rule; every option changes something."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from assay.composition.headers import Catalogue
+from assay.engines import checkpoint
+from assay.errors import ConfigError
+from assay.preflight import Point
+from assay.run import run
+from tests import covers
+
+SAMPLE = 16  # points of the cover in the default suite; all of them with -m slow
+GROUPS = covers.options()
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory, digits_run) -> covers.Bench:
+    """User data of every kind, small; a teacher for digits."""
+    folder = tmp_path_factory.mktemp("user data, 'odd' = [1]")
+    generator = random.Random(0)
+    with open(folder / "texts.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["review", "stars"])
+        for i in range(60):
+            words = [generator.choice(["good", "bad", "film", "the", "plot", "great", "dull"]) for _ in range(6)]
+            writer.writerow([f"{' '.join(words)} {i}", ["one", "two", "three"][i % 3]])
+    with open(folder / "table.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["age", "town", "income", "outcome"])
+        for i in range(60):
+            writer.writerow([20 + i, generator.choice(["Rome", "Oslo"]), generator.random() * 1e4, "yes" if i % 2 else "no"])
+    for name in ("cat", "dog"):
+        for i in range(12):
+            (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(i + 100 * (name == "dog")).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.png")
+    small = ["data.examples=120"]
+    return covers.Bench(
+        needs={
+            "data=text_csv": [f"data.path={folder / 'texts.csv'}", "data.text=review", "data.label=stars"],
+            "data=tabular_csv": [f"data.path={folder / 'table.csv'}", "data.label=outcome"],
+            "data=image_folder": [f"data.path={folder / 'photos'}", "data.size=12"],
+            "data=char_position": small,
+            "data=char_contains": small,
+            "distillation=kd": [f"distillation.teacher.run={digits_run.folder}"],
+        },
+        always=["debug=fast", "logger=none", "log_every=1", f"outputs={folder / 'outputs'}"],
+    )
+
+
+def available(groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    """fashion_mnist takes part where its files are at hand."""
+    return {
+        group: [name for name in names if name != "fashion_mnist" or FASHION.is_dir()] for group, names in groups.items()
+    }
+
+
+FASHION = Path(__file__).parent.parent.parent / "shared" / "data" / "FashionMNIST"
+
+
+def train(point: Point, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    run(point.config, list(point.overrides), folder)
+    return folder
+
+
+def same_classes_as_digits(row: dict[str, str]) -> bool:
+    return row.get("distillation", "none") == "none" or row.get("data", "digits") == "digits"
+
+
+def trains_or_is_refused(bench: covers.Bench, row: dict[str, str], folder: Path) -> bool:
+    point = bench.point(row)
+    assert isinstance(point, Point), point
+    try:
+        train(point, folder)
+    except ConfigError as error:  # only what preflight cannot know: whether a teacher's data are the student's
+        assert not same_classes_as_digits(row), (row, error)
+        assert "was trained on" in str(error), (row, error)
+        return False
+    return True
+
+
+def test_a_sample_of_the_pairwise_cover_trains(bench, tmp_path):
+    rows, _ = covers.cover(bench, available(GROUPS), seed=0, wanted=SAMPLE)
+    trained = sum(trains_or_is_refused(bench, row, tmp_path / str(i)) for i, row in enumerate(rows))
+    assert trained >= SAMPLE // 2
+
+
+@pytest.mark.slow
+def test_the_whole_pairwise_cover_trains(bench, tmp_path, capsys):
+    rows, refused = covers.cover(bench, available(GROUPS))
+    trained = sum(trains_or_is_refused(bench, row, tmp_path / str(i)) for i, row in enumerate(rows))
+    for pair, line in refused.items():
+        assert "\n" not in line, (pair, line)
+    with capsys.disabled():
+        total = len(covers.pairs(available(GROUPS)))
+        print(f"\n{total} pairs: {total - len(refused)} in {len(rows)} points ({trained} trained), {len(refused)} refused")
+
+
+def readings(folder: Path) -> dict[str, object]:
+    """What a run leaves that a switch may change."""
+    state, _ = checkpoint.read(folder / "checkpoints" / "last.ckpt")
+    return {
+        "metrics": (folder / "metrics.csv").read_bytes(),
+        "parameters": {name: value for name, value in state.items() if name.startswith("network.")},
+        "state": sorted(state),
+        "predictions": (folder / "predictions" / "test.csv").read_bytes(),
+        "files": sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()),
+    }
+
+
+def differ(a: dict, b: dict) -> bool:
+    if any(a[key] != b[key] for key in ("metrics", "state", "predictions", "files")):
+        return True
+    return any(not torch.equal(a["parameters"][name], b["parameters"][name]) for name in a["parameters"])
+
+
+def effects() -> list[tuple[str, str]]:
+    return [(group, name) for group, names in GROUPS.items() for name in names]
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory):
+    """Runs kept by their words: most options share the run they are compared with."""
+    kept: dict[tuple[str, ...], dict] = {}
+    base = tmp_path_factory.mktemp("effects")
+
+    def of(bench: covers.Bench, chosen: dict[str, str]) -> dict:
+        words = tuple(sorted(bench.words(chosen)))
+        if words not in kept:
+            point = bench.point(chosen)
+            assert isinstance(point, Point), point
+            kept[words] = readings(train(point, base / str(len(kept))))
+        return kept[words]
+
+    return of
+
+
+@pytest.mark.parametrize(("group", "name"), effects())
+def test_every_option_changes_something(bench, reference, group, name):
+    catalogue = Catalogue([covers.CONF])
+    option = catalogue.groups[group][name.strip("[]")]
+    if name not in available(GROUPS)[group]:
+        pytest.skip("Fashion-MNIST is not at hand (../shared/data)")
+    if option.inert:
+        return
+    seated = bench.seat({group: name}, available(GROUPS))
+    assert isinstance(seated, dict), seated
+    others = {key: value for key, value in seated.items() if key != group}
+    default = bench.point(others)
+    if isinstance(default, str) and group in ("data", "model", "task", "loss"):
+        return  # the option is what makes the rest possible: leaving it out is refused, which is an effect
+    assert isinstance(default, Point), default
+    if default.config["switches"].get(group) == name:
+        return  # it is the default
+    assert differ(reference(bench, seated), reference(bench, others)), f"{group}={name} changed nothing"
