@@ -1,10 +1,10 @@
 """Runs a script and ends its process right after a training step: ``python until_step.py STEP SCRIPT ARGUMENTS…``.
 
-Prints the wall-clock time (seconds since 1970) of that moment as its last line; whoever started the process knows when
-that was. Both contenders of `assay bench start` run under it: it waits for torch, then asks every optimiser for a word
+Prints JSON as its last line: ``time``, seconds since 1970 at that moment, and ``modules``, what had been imported. Both contenders of `assay bench start` run under it: it waits for torch, then asks every optimiser for a word
 after its step, and adds nothing else to either.
 """
 
+import json
 import os
 import runpy
 import sys
@@ -19,8 +19,13 @@ def stepped(optimizer, arguments, keywords):
     global steps
     steps += 1
     if steps == LAST:
-        print(time.time(), file=OUT, flush=True)
+        said = {"time": time.time(), "modules": [name for name, module in sys.modules.items() if is_loaded(module)]}
+        print(json.dumps(said), file=OUT, flush=True)
         os._exit(0)
+
+
+def is_loaded(module):
+    return type(module).__name__ != "Postponed"  # see src/assay/startup.py
 
 
 class WhenImported:

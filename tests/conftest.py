@@ -11,6 +11,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["MPLBACKEND"] = "Agg"
 for _name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_", "SLURM_"))]:
     del os.environ[_name]
+os.environ["WANDB_MODE"] = "disabled"  # a run that does not ask writes no record; tests of the record ask
 
 import pytest  # noqa: E402
 

@@ -44,8 +44,11 @@ class Lit(pl.LightningModule):
         self.net = nn.Linear(8, 3)
         self.losses: list[float] = []
 
+    def forward(self, x):
+        return self.net(x)
+
     def training_step(self, batch, index):
-        loss = nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+        loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
         self.log("loss", loss)
         self.losses.append(loss.item())
         return loss
@@ -65,8 +68,9 @@ def fit(module: pl.LightningModule) -> None:
 HEAVY = (
     "torch._dynamo.eval_frame",
     "torch._inductor",
+    "triton",
     "sympy",
-    "torchmetrics.functional",
+    "torchmetrics.functional.audio",
     "torchmetrics.classification",
     "scipy",
     "matplotlib",
@@ -288,6 +292,29 @@ def torchmetrics_works_when_it_is_asked_for() -> None:
 
 
 @case
+def functional_metrics_need_neither_scipy_nor_the_rest() -> None:
+    from torchmetrics.functional import classification
+    from torchmetrics.functional.regression import mean_squared_error
+
+    predicted, target = torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1, 1, 2])
+    assert classification.multiclass_accuracy(predicted, target, 3, average="micro") == 0.75
+    assert mean_squared_error(torch.ones(2), torch.zeros(2)) == 1
+    assert waiting("torchmetrics")
+    assert waiting("torchmetrics.functional")
+    assert not [name for name in HEAVY if name in sys.modules]
+
+    import torchmetrics
+    from torchmetrics.functional.audio import signal_noise_ratio
+
+    assert not waiting("torchmetrics")
+    assert torchmetrics.functional is sys.modules["torchmetrics.functional"]
+    assert torchmetrics.functional.signal_noise_ratio is not None
+    assert signal_noise_ratio(torch.ones(3), torch.ones(3)) > 50
+    assert classification is torchmetrics.functional.classification
+    assert torchmetrics.functional.mean_squared_error is mean_squared_error
+
+
+@case
 def metrics_are_logged_by_lightning() -> None:
     class WithMetric(Lit):
         def __init__(self) -> None:
@@ -336,6 +363,20 @@ def plots_work() -> None:
     assert not waiting("torchmetrics.utilities.plot")
     collection = MetricCollection([Count()])
     collection.plot({"Count": torch.tensor(1.0)}, ax=axes, together=True)
+
+
+@case
+def model_summaries_count_operations() -> None:
+    module = Lit()
+    module.example_input_array = torch.ones(1, 8)
+    summary = pl.utilities.model_summary.ModelSummary(module)
+    assert summary.total_parameters == 27
+    assert summary.total_flops == 2 * 8 * 3
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        torch.ones(2, 3) @ torch.ones(3, 4)
+    assert counter.get_total_flops() == 2 * 2 * 3 * 4
 
 
 @case

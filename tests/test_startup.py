@@ -116,6 +116,17 @@ def test_a_submodule_executes_its_package_first_and_is_imported_once(package, na
     assert calls == [1]
 
 
+def test_light_submodules_are_imported_without_their_package(package):
+    module, calls = package
+    (startup._pending["slow"]).light = ("first",)
+    assert module.first is importlib.import_module("slow.first")
+    assert module.first.number == 1
+    assert not calls
+    assert module.number == 1
+    assert calls == [1]
+    assert module.first is sys.modules["slow.first"]
+
+
 def test_star_imports_execute(package):
     namespace = {}
     code = "from slow import *"

@@ -109,7 +109,7 @@ def load(folder: Path) -> Artifact:
         config = facts["config"]
         objective = build(config["loss"], allowed=ARTIFACT_ALLOWED)
         task, network = assemble(config, spec, objective, ARTIFACT_ALLOWED)
-        network.load_state_dict(weights)
+        network.to(precision(weights)).load_state_dict(weights)
         made = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
         preprocessing = made.from_json(facts["preprocessing"]["state"])
     except ConfigError:
@@ -133,14 +133,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ConfigError(f"{path} is truncated or not safetensors ({error})") from error
 
 
+def precision(weights: Mapping[str, Tensor]) -> torch.dtype:
+    """What the network was trained in: its floating weights' type."""
+    return next((weight.dtype for weight in weights.values() if weight.is_floating_point()), torch.float32)
+
+
 @torch.inference_mode()
 def outputs(artifact: Artifact, source: Any, batch_size: int = 256) -> dict[str, Tensor]:
     """The readings-like outputs of a column of inputs: ``log_probs`` for classes, ``prediction`` for numbers."""
     kept: list[Tensor] = []
     name = "log_probs"
+    kind = precision(artifact.network.state_dict())
     for start in range(0, len(source), batch_size):
         positions = torch.arange(start, min(start + batch_size, len(source)))
-        output = artifact.network({"source": source.gather(positions), "index": positions})
+        x = source.gather(positions)
+        x = x.to(kind) if x.is_floating_point() else x
+        output = artifact.network({"source": x, "index": positions})
         if output.log_probs is None:
             name = "prediction"
             label = artifact.spec.label

@@ -16,11 +16,12 @@ def evaluate(
     task: Task, network: nn.Module, loader: Iterable[Batch], device: torch.device
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Scores and readings of all batches together, in eval mode; the network is left as it was found."""
-    was_training, home = network.training, next(network.parameters()).device
+    weight = next(network.parameters())
+    was_training, home, precision = network.training, weight.device, weight.dtype
     network.to(device).eval()
     kept = []
     for batch in loader:
-        batch = {name: value.to(device) for name, value in batch.items()}
+        batch = {name: value.to(device, precision if value.is_floating_point() else None) for name, value in batch.items()}
         kept.append({name: value.cpu() for name, value in task.readings(network(batch), batch).items()})
     network.to(home).train(was_training)
     if not kept:

@@ -104,8 +104,10 @@ def write_json(path: Path, value: Any) -> None:
 def write_config(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
     import yaml
 
+    from assay.review.redact import redact
+
     for name, value in (("config.yaml", {"format": FORMAT, **config}), ("overrides.yaml", list(overrides))):
-        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(redact(value), sort_keys=False, allow_unicode=True)
         (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -140,6 +142,8 @@ def versions() -> dict[str, str]:
 
 def write_source(folder: Path) -> dict[str, Any]:
     """``source.patch``: the uncommitted difference, 5 MB at most; returns the commit and what was left out."""
+    from assay.review.redact import redact_text
+
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> bytes | None:
@@ -160,7 +164,8 @@ def write_source(folder: Path) -> dict[str, Any]:
     if facts["dirty"]:
         patch = git("diff", "HEAD") or b""
         if len(patch) <= PATCH_BYTES:
-            (folder / "source.patch").write_bytes(patch)
+            text = redact_text(patch.decode("utf-8", errors="surrogateescape"))
+            (folder / "source.patch").write_text(text, encoding="utf-8", errors="surrogateescape")
         else:
             facts["patch"] = f"left out: {len(patch)} bytes, {PATCH_BYTES} at most"
     return facts
@@ -168,6 +173,8 @@ def write_source(folder: Path) -> dict[str, Any]:
 
 def environment(device: str, threads: int, seed: int, chosen: Mapping[str, Any], source: Mapping[str, Any]) -> dict:
     """What besides the config decides the bits of a run. ``chosen`` are choices that the run made for itself."""
+    from assay.review.redact import redact
+
     return {
         "versions": versions(),
         "platform": platform.platform(),
@@ -176,6 +183,6 @@ def environment(device: str, threads: int, seed: int, chosen: Mapping[str, Any],
         "threads": threads,
         "seed": seed,
         "chosen": dict(chosen),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": redact([Path(sys.argv[0]).name, *sys.argv[1:]]),
         **source,
     }

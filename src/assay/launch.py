@@ -5,10 +5,13 @@ Hydra alone would make the run folder before it calls us, print an error over se
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +71,7 @@ def _single(point: preflight.Point, arguments: list[str], composer: Composer) ->
 
 
 def _sweep(points: list[preflight.Point], arguments: list[str], composer: Composer) -> int:
-    folder = make_folder({**points[0].config, "name": "sweep"})
+    folder = make_sweep_folder(points[0].config)
     told = ",".join(f"[{','.join(quote(one) for one in point.overrides)}]" for point in points)
     job = _Job(composer, several=True)
     code = _enter(
@@ -153,12 +156,33 @@ def make_folder(config: dict[str, Any]) -> Path:
     switches = config["switches"]
     name = config["name"] or f"{switches.get('model', 'run')}-{switches.get('data', 'data')}"
     try:
-        return create(os.path.abspath(config["outputs"]), name)
+        return create(os.path.abspath(config["outputs"]), str(name))
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(
-            f"no run folder can be made in outputs={config['outputs']}: {reason}; write outputs=FOLDER"
-        ) from error
+        raise _no_folder(config, error) from error
+
+
+def make_sweep_folder(config: dict[str, Any]) -> Path:
+    """``outputs/sweeps/<name>``, numbered where it exists; unnamed sweeps are named by the time.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    place = Path(os.path.abspath(config["outputs"]), "sweeps")
+    name = config["name"] or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for attempt in itertools.count(1):
+            folder = place / (f"{name}-{attempt}" if attempt > 1 else str(name))
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    except OSError as error:
+        raise _no_folder(config, error) from error
+    raise AssertionError("counting ended")
+
+
+def _no_folder(config: dict[str, Any], error: OSError) -> ConfigError:
+    return ConfigError(f"outputs={config['outputs']} takes no run folder ({error.strerror}); name another")
 
 
 def show_plan(points: Sequence[preflight.Point]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,7 +26,7 @@ from assay.composition.points import Draft
 from assay.errors import ConfigError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Point:
     """One run to be made.
 
@@ -89,7 +89,7 @@ def drafts(overrides: Sequence[str], composer: Composer, multirun: bool) -> list
     """
     found = expansion.expand(overrides, composer, multirun)
     for draft in found:
-        _Check(draft, composer, len(found) > 1).apply()
+        _Check(draft, composer).apply()
     return found
 
 
@@ -98,9 +98,11 @@ def points(overrides: Sequence[str], composer: Composer, multirun: bool, togethe
     found = expansion.expand(overrides, composer, multirun)
     passed: list[Point] = []
     refused: Counter[str] = Counter()
+    facts: dict[str, set[str]] = {}
+    everywhere = {text for draft in found for text in draft.chosen}
     for draft in found:
         try:
-            passed.append(_Check(draft, composer, len(found) > 1).point(together))
+            passed.append(_Check(draft, composer, everywhere).point(together, facts))
         except ConfigError as error:
             refused[str(error)] += 1
     if refused and len(found) == 1:
@@ -134,7 +136,7 @@ def chosen_options(switches: Mapping[str, str], catalogue: Catalogue) -> Iterato
 class _Check:
     """The checks of one point, in the order in which a user would want to hear of them."""
 
-    def __init__(self, draft: Draft, composer: Composer, sweep: bool) -> None:
+    def __init__(self, draft: Draft, composer: Composer, sweep: Collection[str] = ()) -> None:
         self.sweep = sweep
         self.draft, self.composer, self.catalogue = draft, composer, composer.catalogue
         self.config, self.choices = composer.compose(draft.chosen)
@@ -143,9 +145,9 @@ class _Check:
 
     def apply(self) -> None:
         for text in self.draft.values:
-            self.set(self.composer.parse(text))
+            self.assign(self.composer.parse(text))
 
-    def point(self, together: bool) -> Point:
+    def point(self, together: bool, found: dict[str, set[str]]) -> Point:
         self.apply()
         self.refuse_missing()
         config = plain(self.config, self.choices, self.catalogue)
@@ -154,41 +156,40 @@ class _Check:
             values.check_header(option, config, self.keys)
         listed = {option.key(key) for option in options for key in (*option.choices, *option.matches)}
         for key in self.keys:
-            found, value = values.select(config, key)
-            if found:
+            there, value = values.select(config, key)
+            if there:
                 values.check_type(key, value, self.before, anything=key in listed)
         for option in options:
             values.check_header(option, config)
         rules.check_targets(config)
         if together:
-            self.together(options, config)
+            self.together(options, config, found)
         else:
-            rules.gather(options, config)
+            rules.gather(options, config, found)
         return Point(config, self.draft.overrides)
 
-    def together(self, options: list[Option], config: dict[str, Any]) -> None:
+    def together(self, options: list[Option], config: dict[str, Any], found: dict[str, set[str]]) -> None:
         rules.check_kinds(options, config, self.choices, self.catalogue)
         for group in rules.idle(options, self.draft.typed, self.choices, self.catalogue):
-            _, unasked = self.composer.compose([one for one in self.draft.chosen if one.partition("=")[0] != group])
-            if unasked.get(group) != self.choices[group]:
+            if self.choices[group] not in self.composer.unasked(group, options):
                 raise ConfigError(rules.idle_line(group, self.choices, self.catalogue))
-        facts = rules.gather(options, config)
+        facts = rules.gather(options, config, found)
         rules.check_rules(options, config, self.choices, facts)
 
-    def set(self, override: Override) -> None:
+    def assign(self, override: Override) -> None:
         """Applies one value; its own errors name what was probably meant."""
         key, value = override.key_or_group, override.value()
         if isinstance(value, dict) and value and override.type is OverrideType.CHANGE:
             for name, inner in value.items():
-                self.one(override, f"{key}.{name}", inner)
+                self.admit(override, f"{key}.{name}", inner)
         else:
-            self.one(override, key, value)
+            self.admit(override, key, value)
         try:
             self.composer.apply(self.config, override)
         except UnknownKey as error:
             raise ConfigError(self.unknown(key, value)) from error
 
-    def one(self, override: Override, key: str, value: Any) -> None:
+    def admit(self, override: Override, key: str, value: Any) -> None:
         exists = _has(self.config, key)
         if override.is_delete():
             self.delete(key, exists)

@@ -108,7 +108,9 @@ class Job:
         self.chosen = {"threads": choose_threads(config["threads"], self.network, self._one_batch(), size)}
         torch.set_num_threads(self.chosen["threads"])
 
+        self._refuse_unknown_monitor()
         self.log = build(config["logger"], where, config) if config["logger"] is not None else None
+        note = self.log.start() if self.log is not None else None
         self.points = MetricsCSV(where / "metrics.csv")
         self.progress = Progress(self.total, self.monitor)
         stopping = config["early_stopping"]
@@ -125,8 +127,6 @@ class Job:
         self.module = Eager(self.task, self.network, self.make_step, self.recorder, config["log_every"])
         self.recorder.module = self.module
         self.trainer = self._trainer()
-        self._refuse_unknown_monitor()
-        note = self.log.start() if self.log is not None else None
         folder.write_config(where, config, overrides)
         source = folder.write_source(where)
         facts = folder.environment(self.device, self.chosen["threads"], config["seed"], self.chosen, source)
@@ -183,8 +183,7 @@ class Job:
             self.trainer_keys["max_steps"] = PROFILE_STEPS
 
     def _labels(self, split: str) -> Tensor:
-        examples = self.dataset.splits[split]
-        return examples.columns["label"].gather(examples.index)
+        return self.dataset.splits[split].column("label")
 
     def _one_batch(self) -> dict[str, Tensor]:
         return next(iter(self.data.val_dataloader()))

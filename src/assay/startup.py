@@ -1,15 +1,18 @@
 """Keeps out of a start what the first training steps do not need; nothing is taken away, only put off.
 
-Importing Lightning also imports two large things for a handful of names (PERFORMANCE.md, section 1):
+Importing Lightning also imports large things for a handful of names (measured in benchmarks/README.md):
 
 * ``torch._dynamo``, with Inductor and SymPy: Lightning asks it for one class to compare with, ``torch.optim`` for two
   functions that do nothing in a program where nothing is compiled;
 * ``torchmetrics``, with scipy.signal, matplotlib, and torchvision, transformers, nltk… where they are installed:
-  Lightning asks it for ``Metric`` and ``MetricCollection``.
+  Lightning asks it for ``Metric`` and ``MetricCollection``; the functional classification and regression metrics need
+  nothing but torch;
+* ``torch.utils.flop_counter``, with Triton: for the class that counts when a model summary is shown.
 
 :func:`fast_imports` puts a postponed module in the place of each. It answers those names, and executes itself, in
-place, as soon as anything else is asked of it: another attribute or one of its submodules. So ``torch.compile``,
-``torch.export``, ``import torchmetrics.classification`` and ``metric.plot()`` work as always, only later.
+place, as soon as anything else is asked of it: another attribute, or a submodule that is not one of its light ones. So
+``torch.compile``, ``torch.export``, ``import torchmetrics.classification`` and ``metric.plot()`` work as always, only
+later, and no metric becomes unavailable.
 Where torch or torchmetrics are laid out differently from what is expected here, the plain import happens.
 """
 
@@ -36,6 +39,7 @@ class _Pending:
     loader: Loader
     names: dict[str, Any] = field(default_factory=dict)  # answered meanwhile
     after: Callable[[], None] | None = None  # called when it has been executed
+    light: tuple[str, ...] = ()  # submodules that can be imported without executing it
     running: bool = False  # being executed: circular imports see it as it is
 
 
@@ -50,13 +54,19 @@ class Postponed(ModuleType):
         # Code that walks sys.modules asks every module for things like __warningregistry__: that is no use of it.
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        pending = _pending.get(self.__name__)
+        if pending is not None and name in pending.light:
+            return importlib.import_module(f"{self.__name__}.{name}")
         execute(self)
         return ModuleType.__getattribute__(self, name)
 
 
 def execute(module: ModuleType) -> None:
-    """Executes a postponed module; of any other, or within its own execution (a circular import), does nothing."""
+    """Executes a postponed module, after its package; of any other, or within its own execution (a circular import),
+    does nothing."""
     with _lock:
+        if (package := sys.modules.get(module.__name__.rpartition(".")[0])) is not None:
+            execute(package)
         if not isinstance(module, Postponed) or _pending[module.__name__].running:
             return
         pending = _pending[module.__name__]
@@ -75,14 +85,14 @@ def execute(module: ModuleType) -> None:
             pending.after()
 
 
-def _postpone(name: str, path: Sequence[str] | None) -> Postponed | None:
+def _postpone(name: str, path: Sequence[str] | None, light: tuple[str, ...] = ()) -> Postponed | None:
     """Puts a postponed module into ``sys.modules``; None where it has been imported already or is not found."""
     spec = PathFinder.find_spec(name, path) if name not in sys.modules else None
     if spec is None or spec.loader is None:
         return None
     module = Postponed(name)
     module.__dict__.update(vars(module_from_spec(spec)))
-    _pending[name] = _Pending(spec.loader)
+    _pending[name] = _Pending(spec.loader, light=light)
     sys.modules[name] = module
     return module
 
@@ -99,10 +109,11 @@ class _Submodules(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        parent = sys.modules.get(fullname.rpartition(".")[0])
-        if not isinstance(parent, Postponed):
+        package, _, name = fullname.rpartition(".")
+        pending = _pending.get(package)
+        if pending is None or name in pending.light:
             return None
-        execute(parent)
+        execute(sys.modules[package])
         module = sys.modules.get(fullname)
         return spec_from_loader(fullname, _Imported(module)) if module is not None else None
 
@@ -140,6 +151,16 @@ class _StandIn(type):
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         return issubclass(subclass, cls.real())
+
+
+def _forward(module: ModuleType, name: str) -> Callable[..., Any]:
+    """A function, or a class that is only called: executes the module when it is."""
+
+    def forwarded(*arguments: Any, **options: Any) -> Any:
+        execute(module)
+        return getattr(module, name)(*arguments, **options)
+
+    return forwarded
 
 
 def _postpone_dynamo() -> None:
@@ -190,12 +211,24 @@ def _postpone_dynamo() -> None:
     setattr(torch, "_dynamo", module)  # noqa: B010  as an import would do
 
 
+def _postpone_flop_counter() -> None:
+    import torch.utils
+
+    module = _postpone("torch.utils.flop_counter", torch.utils.__path__)
+    if module is not None:
+        _answer(module, {"FlopCounterMode": _forward(module, "FlopCounterMode")})
+
+
 def _postpone_torchmetrics() -> None:
-    package = _postpone("torchmetrics", None)
+    light = ("__about__", "collections", "metric", "utilities")
+    package = _postpone("torchmetrics", None, light)
     if package is None:
         return
-    _pending["torchmetrics"].running = True  # so the submodules below come without what the package imports
     try:
+        functional = _postpone("torchmetrics.functional", package.__path__, ("classification", "regression"))
+        if functional is None:
+            raise ImportError("torchmetrics.functional")
+        package.__dict__["functional"] = functional  # as an import would do
         _postpone_plots(package)
         _answer(package, {"_logger": logging.getLogger("torchmetrics")})
         importlib.import_module("torchmetrics.utilities")  # first: it and torchmetrics.metric import each other
@@ -210,7 +243,6 @@ def _postpone_torchmetrics() -> None:
             _pending.pop(name, None)
         return
     _answer(package, names)
-    _pending["torchmetrics"].running = False
 
 
 def _postpone_plots(package: ModuleType) -> None:
@@ -219,14 +251,10 @@ def _postpone_plots(package: ModuleType) -> None:
     if module is None:
         return
 
-    def plot_single_or_multi_val(*arguments: Any, **options: Any) -> Any:
-        execute(module)
-        return module.plot_single_or_multi_val(*arguments, **options)
-
     names = {
         "_AX_TYPE": _StandIn("_AX_TYPE", (), {"module": module, "alias": True}),
         "_PLOT_OUT_TYPE": object,  # in annotations only
-        "plot_single_or_multi_val": plot_single_or_multi_val,
+        "plot_single_or_multi_val": _forward(module, "plot_single_or_multi_val"),
     }
     _answer(module, names)
 
@@ -239,4 +267,5 @@ def fast_imports() -> None:
     if not any(isinstance(finder, _Submodules) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Submodules())
     _postpone_dynamo()
+    _postpone_flop_counter()
     _postpone_torchmetrics()

@@ -77,6 +77,7 @@ def test_points_arrive_while_the_run_goes_on_and_the_end_is_told(host, folder):
     assert not any("examples" in file for file in run.files)
     assert any(file.startswith("media/images/figures/curves") for file in run.files)
     assert not (folder / "wandb" / "work").exists()
+    assert list(Path.home().iterdir()) == []  # no cache, no settings
     assert not list((folder / "wandb").glob("offline-run-*"))
 
 
@@ -146,7 +147,7 @@ def test_a_host_that_falls_silent_costs_the_run_nothing_but_a_bounded_end(host, 
         f"W&B: not everything arrived ({host.url.removeprefix('http://')} did not answer within 1 s); "
         "the offline record is complete, assay sync uploads it"
     )
-    assert time.monotonic() - started < 1.0 + 10.0 + 10.0  # the wait, the grace, and the record
+    assert time.monotonic() - started < 60  # all of it is bounded; wandb alone tries for hours
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 1
     assert not (folder / "wandb" / "sent").exists()
 
@@ -164,10 +165,9 @@ def test_a_host_that_does_not_even_start_the_run_is_cut_off(host, folder, monkey
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 1
 
 
-@pytest.mark.parametrize(("kind", "code"), [("graphql", 403), ("stream", 403)])
-def test_a_refusal_after_the_start_leaves_the_record_and_one_line(host, folder, monkeypatch, kind, code):
+def test_a_refusal_after_the_start_leaves_the_record_and_one_line(host, folder, monkeypatch):
     monkeypatch.setattr(wandb_log, "FINISH_SECONDS", 3.0)
-    host.answers[kind] = code
+    host.answers["graphql"] = 403
     log = WandbLog(folder, CONFIG)
     assert log.start().startswith("W&B: online")
     write(folder, range(0, 60, 10))

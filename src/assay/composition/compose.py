@@ -16,6 +16,7 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.default_element import GroupDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
@@ -24,7 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from assay.composition.headers import Catalogue
+from assay.composition.headers import Catalogue, Option
 from assay.composition.kept_files import KeptFiles
 from assay.composition.locations import conf_folder
 from assay.errors import ConfigError
@@ -95,6 +96,16 @@ class Composer:
             self._composed[key] = config, choices
         config, choices = self._composed[key]
         return copy.deepcopy(config), dict(choices)
+
+    def unasked(self, group: str, options: Iterable[Option]) -> set[str]:
+        """What a group may be set to without being typed: by config.yaml, or by an ``override`` of these options."""
+        found = set()
+        for path in (self.name, *(f"{option.group}/{option.name}" for option in options)):
+            result = self.loader.repository.load_config(path)
+            for default in (result.defaults_list or []) if result else []:
+                if isinstance(default, GroupDefault) and (default.group or "").lstrip("/") == group:
+                    found.add(str(default.value))
+        return found
 
     def apply(self, config: DictConfig, override: Override) -> None:
         """Sets one value, as Hydra does.

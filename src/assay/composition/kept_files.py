@@ -29,7 +29,7 @@ def _loader() -> Any:
 
     class FastLoader(CParser, base):
         def __init__(self, stream: Any) -> None:
-            CParser.__init__(self, stream)
+            CParser.__init__(self, stream)  # ty: ignore[too-many-positional-arguments]
             SafeConstructor.__init__(self)
             Resolver.__init__(self)
 

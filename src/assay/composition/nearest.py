@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -48,9 +48,17 @@ def unknown_option(group: str, name: str, catalogue: Catalogue) -> str:
 
 
 def unknown_key(
-    key: str, value: str, config: DictConfig, choices: Mapping[str, str], catalogue: Catalogue, sweep: bool = False
+    key: str,
+    value: str,
+    config: DictConfig,
+    choices: Mapping[str, str],
+    catalogue: Catalogue,
+    sweep: Collection[str] = (),
 ) -> str:
-    """``lr=0.1``, ``optim.name=adam``, ``optim.lrr=0.1``: the line that names what was probably meant."""
+    """``lr=0.1``, ``optim.name=adam``, ``optim.lrr=0.1``: the line that names what was probably meant.
+
+    ``sweep`` holds the options of other points: one that has the key can be named as its condition.
+    """
     groups = catalogue.groups
     said = f"{key}={value}" if value else key
     slashed = key.replace(".", "/")
@@ -99,7 +107,9 @@ def group_of(key: str, groups: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _own(group: str, leaf: str, keys: list[str], choices: Mapping[str, str], catalogue: Catalogue, sweep: bool) -> str:
+def _own(
+    group: str, leaf: str, keys: list[str], choices: Mapping[str, str], catalogue: Catalogue, sweep: Collection[str]
+) -> str:
     """Within a group: another option that has this key, else the nearest key of the chosen one."""
     node = group.replace("/", ".") + "."
     own = [
@@ -108,10 +118,9 @@ def _own(group: str, leaf: str, keys: list[str], choices: Mapping[str, str], cat
     label = f"{group}={choices.get(group, 'none')}"
     found = near(leaf, own, 0.7)
     having = [option for option in catalogue.groups[group].values() if _has(option.path, leaf)]
-    if having and sweep:
-        return (
-            f"{label} has no {leaf}; write {having[0].name}.{node}{leaf}=… for the points with {having[0].label} alone"
-        )
+    if there := [option for option in having if option.label in sweep]:
+        mend = f"{there[0].name}.{node}{leaf}=…"
+        return f"{label} has no {leaf}; write {mend} for the points with {there[0].label} alone"
     if having:
         hint = f"; did you mean {node}{found[0]}?" if found else ""
         names = listed([option.name for option in having], "and")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -47,28 +46,30 @@ def _is_trusted(target: str) -> bool:
     return any(target == prefix or (prefix.endswith(".") and target.startswith(prefix)) for prefix in TRUSTED + own)
 
 
-def gather(options: Sequence[Option], config: Mapping[str, Any]) -> set[str]:
+def gather(options: Sequence[Option], config: Mapping[str, Any], found: dict[str, set[str]]) -> set[str]:
     """The facts: what the options give, and what their ``checked by`` functions find in the user's files.
+
+    ``found`` keeps the answers within one command: the points of a sweep often share their data.
 
     Raises:
         ConfigError: a file, row or artifact was refused.
     """
     facts = {fact for option in options for fact in option.gives}
     for option in options:
-        node = config if option.global_ else select(config, option.node)[1]
         for check in option.checks:
-            facts |= _checked(check, json.dumps(node, default=str))
+            node = config if option.global_ else select(config, option.node)[1]
+            key = f"{check} {json.dumps(node, default=str)}"
+            if key not in found:
+                found[key] = _checker(check)(node)
+            facts |= found[key]
     return facts
 
 
-@cache
-def _checked(check: str, node: str) -> frozenset[str]:
+def _checker(check: str) -> Callable[[Any], set[str]]:
     module, _, name = check.rpartition(".")
     if not _is_trusted(check):
-        raise ConfigError(
-            f"'checked by: {check}' is not trusted; it may lie in {listed(TRUSTED[:1])} or a declared package"
-        )
-    return frozenset(getattr(import_module(module), name)(json.loads(node)))
+        raise ConfigError(f"'checked by: {check}' is not trusted; it may lie in assay or a declared package")
+    return getattr(import_module(module), name)
 
 
 def check_rules(

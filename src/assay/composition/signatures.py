@@ -48,7 +48,7 @@ def parameters(target: str) -> dict[str, Parameter] | None:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
         }
     bases = [ast.unparse(base) for base in definition.bases]
-    return {} if all(base in ("nn.Module", "object") for base in bases) else None
+    return {} if all(base in ("nn.Module", "Module", "Protocol", "object") for base in bases) else None
 
 
 def _arguments(arguments: ast.arguments, bound: bool) -> dict[str, Parameter] | None:

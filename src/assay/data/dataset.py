@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -48,14 +49,13 @@ def cut(columns: Mapping[str, Column], positions: Mapping[str, Tensor]) -> dict[
     return {split: Examples(columns, positions[split]) for split in ("train", "val", "test")}
 
 
-def sha256(*parts: bytes | str | Iterable[str]) -> str:
-    """One digest of texts and bytes, lengths included, so that no two contents run together."""
+def sha256(*parts: bytes | Iterable[str]) -> str:
+    """One digest of bytes and lists of texts, lengths included, so that no two contents run together."""
     digest = hashlib.sha256()
     for part in parts:
-        for piece in [part] if isinstance(part, bytes | str) else part:
-            data = piece.encode() if isinstance(piece, str) else piece
-            digest.update(len(data).to_bytes(8, "little"))
-            digest.update(data)
+        data = part if isinstance(part, bytes) else json.dumps(list(part)).encode()
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
     return digest.hexdigest()
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.data.table_file import Columns, nearest, numbers, read_columns, why_no_number
+from assay.data.cells import numbers, why_no_number
+from assay.data.table_file import Columns, nearest, read_columns
 from assay.data.targets import Target, read_target
 from assay.errors import ConfigError
 
@@ -151,11 +152,12 @@ def read_table(
     notes = [note for file in files.values() for note in file.notes] + [found.note]
     numeric = []
     for name in names:
-        is_number, note = _numeric(files["train"], name, gaps, name in forced)
+        bad = {split: [] if name in forced else numbers(file.cells[name], gaps)[1] for split, file in files.items()}
+        is_number, note = _numeric(files["train"], name, gaps, bad["train"], name in forced)
         numeric.append(is_number)
         notes.extend(note)
-        for file in files.values():
-            _refuse_cells(file, name, gaps, is_number, fills)
+        for split, file in files.items():
+            _refuse_cells(file, name, gaps, bad[split] if is_number else [], fills)
     _enough(files)
     share = f"{sum(numeric)} numbers, {len(numeric) - sum(numeric)} categories"
     notes.append(f"{len(names)} features: {share}; data.categories=[COLUMN] reads a number as a category")
@@ -175,21 +177,20 @@ def _features(features: Sequence[str], labels: Sequence[str]) -> list[str]:
     return names
 
 
-def _numeric(file: Columns, name: str, gaps: set[str], forced: bool) -> tuple[bool, list[str]]:
+def _numeric(file: Columns, name: str, gaps: set[str], bad: list[int], forced: bool) -> tuple[bool, list[str]]:
+    """Whether a column is a number, of whose cells ``bad`` are none, and what to note of it."""
     cells = file.cells[name]
     filled = [cell for cell in cells if cell not in gaps]
     if not filled:
         raise ConfigError(f"{file.path}: {name} is empty in every row; leave it out with data.features")
     if forced:
         return False, []
-    _, bad = numbers(filled)
     if len(bad) * 2 <= len(filled):
         return True, []
-    commas = [cell for cell in filled if not numbers([cell.replace(",", ".", 1)])[1]] if len(bad) == len(filled) else []
-    if len(commas) == len(filled):
-        row = cells.index(commas[0])
+    if all(not numbers([cell.replace(",", ".", 1)])[1] for cell in dict.fromkeys(filled)):
+        row = cells.index(filled[0])
         raise ConfigError(
-            f"{file.at(row)}: {name}={commas[0]!r} writes decimals with a comma; write them with a point, "
+            f"{file.at(row)}: {name}={filled[0]!r} writes decimals with a comma; write them with a point, "
             f"or make it a category with data.categories=[{name}]"
         )
     if len(set(filled)) == len(filled) and len(filled) >= FEWEST_ROWS:
@@ -197,16 +198,14 @@ def _numeric(file: Columns, name: str, gaps: set[str], forced: bool) -> tuple[bo
     return False, []
 
 
-def _refuse_cells(file: Columns, name: str, gaps: set[str], is_number: bool, fills: bool) -> None:
+def _refuse_cells(file: Columns, name: str, gaps: set[str], bad: list[int], fills: bool) -> None:
     cells = file.cells[name]
-    if is_number:
-        _, bad = numbers(cells, gaps)
-        if bad:
-            cell = cells[bad[0]]
-            raise ConfigError(
-                f"{file.at(bad[0])}: {name}={cell!r} {why_no_number(cell)}; mend it, name it as empty in data.missing, "
-                f"or make it a category with data.categories=[{name}]"
-            )
+    if bad:
+        cell = cells[bad[0]]
+        raise ConfigError(
+            f"{file.at(bad[0])}: {name}={cell!r} {why_no_number(cell)}; mend it, name it as empty in data.missing, "
+            f"or make it a category with data.categories=[{name}]"
+        )
     if not fills and not gaps.isdisjoint(cells):
         row = next(row for row, cell in enumerate(cells) if cell in gaps)
         shown = f"is {cells[row]!r}, which counts as empty" if cells[row] else "is empty"

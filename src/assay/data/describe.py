@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from assay.contracts import Field
@@ -81,7 +82,7 @@ def _splits(splits: Mapping[str, Examples], label: Field) -> Table:
         for target in targets.values():
             held = target == number if label.kind == "class" else target[:, number] > 0
             cells.append(f"{int(held.sum()):,} ({held.double().mean():.1%})")
-        table.add_row(name, *cells)
+        table.add_row(escape(name), *cells)
     if len(label.names) > _CLASSES_SHOWN:
         table.add_row(f"and {len(label.names) - _CLASSES_SHOWN} more", *["" for _ in splits])
     return table

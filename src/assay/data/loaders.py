@@ -258,7 +258,7 @@ class WorkerLoader:
         self._queue[:] = [part.tolist() for part in positions.split(sizes)] if sizes else []
         for batch in self._loader:
             if isinstance(batch, ConfigError):
-                raise batch
+                raise ConfigError(str(batch))  # a new one: raising what a local name holds makes a cycle
             yield batch if self.transform is None else self.transform(batch, epoch)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
-import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -261,44 +260,6 @@ def _rows(path: str, encoding: str, delimiter: str) -> Iterator[tuple[int, list[
             if row:
                 yield line, row
             line = reader.line_num + 1
-
-
-def numbers(cells: Iterable[str], missing: Iterable[str] = ()) -> tuple[list[float], list[int]]:
-    """Cells as finite numbers, NaN where missing; and the positions of those that are neither (NaN too)."""
-    gaps = frozenset(missing)
-    cells = cells if isinstance(cells, list) else list(cells)
-    try:
-        values = [math.nan if cell in gaps else float(cell) for cell in cells]
-        finite = sum(map(math.isfinite, values))
-        if finite + sum(map(gaps.__contains__, cells)) == len(cells) and not any("_" in cell for cell in cells):
-            return values, []
-    except ValueError:
-        pass
-    values, bad = [], []
-    for position, cell in enumerate(cells):
-        value = math.nan
-        if cell not in gaps:
-            try:
-                value = float(cell) if "_" not in cell else math.nan  # Python reads 1_000 as a number; a table does not
-            except ValueError:
-                value = math.nan
-            if not math.isfinite(value):
-                value = math.nan
-                bad.append(position)
-        values.append(value)
-    return values, bad
-
-
-def why_no_number(cell: str) -> str:
-    """The reason that a cell is no number, for a message."""
-    try:
-        value = float(cell)
-    except ValueError:
-        comma = cell.replace(",", ".", 1)
-        if comma != cell and not numbers([comma])[1]:
-            return "is not a number (decimals are written with a point)"
-        return "is not a number"
-    return "is not a number" if math.isfinite(value) else "is not a finite number"
 
 
 def _short(cell: str) -> str:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.data.table_file import Columns, numbers, why_no_number
+from assay.data.cells import numbers, why_no_number
+from assay.data.table_file import Columns
 from assay.errors import ConfigError
 
 _MOST_CLASSES = 20  # whole numbers: as many different ones are still classes

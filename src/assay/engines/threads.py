@@ -21,7 +21,8 @@ def multiply_adds(network: nn.Module, batch: Mapping[str, Tensor]) -> int:
 
     def count(module: nn.Module, inputs: Any, output: Any) -> None:
         nonlocal total
-        output = output[0] if isinstance(output, tuple) else output
+        while isinstance(output, tuple):  # a recurrent layer gives its states first, packed or not
+            output = output[0]
         for name, weight in module.named_parameters(recurse=False):
             if weight.dim() >= 2 and not isinstance(module, nn.Embedding | nn.EmbeddingBag):
                 spread = weight.shape[0] if not name.startswith("weight_") else output.shape[-1]

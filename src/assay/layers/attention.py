@@ -1,73 +1,81 @@
-"""Multi-head self-attention."""
+"""Multi-head self-attention. Letters: B batch, T positions, S size, nh heads, hs = S / nh size of a head."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.errors import ConfigError
-from assay.layers.positions import rotate
 from assay.layers.random import Dropout
 
 
-class SelfAttention(nn.Module):
-    """softmax(Q Kᵀ / √d) V in N heads of width d = D / N, joined and projected.
+def attention_mask(x: Tensor, mask: Tensor | None, causal: bool) -> Tensor | None:
+    """Which position may look at which: bool, broadcastable to (B, nh, T, T); None where all may look at all.
 
-    Vaswani et al., "Attention Is All You Need", 2017, section 3.2. Without dropout torch's fused kernel computes it;
-    with dropout the weights are written out, so that the draws come from our streams.
+    A position that could see nothing sees itself (causal) or everything (an example without any valid position): its
+    output is never read, and a softmax over nothing would be NaN.
 
     Args:
-        size: D.
-        num_heads: N.
-        dropout: probability, on the attention weights.
-        causal: a position sees none after it.
-        rotary: queries and keys are turned by their position.
+        x: (B, T, S), for its length.
+        mask: (B, T) bool, True where valid.
+        causal: each position sees itself and earlier ones only.
+    """
+    if mask is not None and not causal:
+        return (mask | ~mask.any(1, keepdim=True))[:, None, None, :]  # (B, 1, 1, T)
+    if not causal:
+        return None
+    past = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()  # (T, T)
+    if mask is None:
+        return past
+    return (past & mask[:, None, None, :]) | torch.eye(x.shape[1], dtype=torch.bool, device=x.device)  # (B, 1, T, T)
+
+
+class SelfAttention(nn.Module):
+    """softmax(Q Kᵀ / √hs) V in nh heads, then a projection; Q, K, V are linear in x.
+
+    Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762, section 3.2. Differs from the paper: the
+    projections have biases, and start as torch's ``MultiheadAttention`` does (Xavier uniform of the three together,
+    biases zero).
+
+    Args:
+        size: S, of input and output.
+        num_heads: nh, divides size.
+        dropout: probability that an attention weight is dropped.
+        rotate: applied to queries and keys (B, nh, T, hs), as rotary positions are.
     Shape:
-        x (B, T, D), mask (B, T) True where valid -> (B, T, D)
+        x (B, T, S), allowed bool broadcastable to (B, nh, T, T) or None -> (B, T, S)
     Raises:
-        ConfigError: D is no multiple of N, or a head's width is odd and rotary.
+        ConfigError: num_heads does not divide size.
     """
 
-    def __init__(self, size: int, num_heads: int, dropout: float, causal: bool, rotary: bool) -> None:
+    stacked = 3  # matrices in weight, one above the other (see initialization)
+
+    def __init__(self, size: int, num_heads: int, dropout: float = 0.0, rotate: nn.Module | None = None) -> None:
         super().__init__()
         if size % num_heads:
-            raise ConfigError(f"model.size={size} cannot be cut into model.num_heads={num_heads}: use a multiple of it")
-        if rotary and (size // num_heads) % 2:
-            raise ConfigError(f"model.positions=rotary turns pairs, but a head is {size // num_heads} wide: make it even")
+            raise ConfigError(f"model.num_heads={num_heads} does not divide model.size={size}: use a divisor of {size}")
         self.num_heads = num_heads
-        self.causal = causal
-        self.rotary = rotary
-        self.project = nn.Linear(size, 3 * size)  # queries, keys, values
-        self.join = nn.Linear(size, size)
+        self.weight = nn.Parameter(torch.empty(3 * size, size))  # rows of Q, then K, then V
+        self.bias = nn.Parameter(torch.zeros(3 * size))
+        self.output = nn.Linear(size, size)
         self.dropout = Dropout(dropout)
-        nn.init.xavier_uniform_(self.project.weight)  # as torch's nn.MultiheadAttention
-        nn.init.zeros_(self.project.bias)
-        nn.init.zeros_(self.join.bias)
+        self.rotate = nn.Identity() if rotate is None else rotate
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.output.bias)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        batch, steps, size = x.shape
-        q, k, v = self.project(x).view(batch, steps, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # (B, N, T, d)
-        if self.rotary:
-            q, k = rotate(q), rotate(k)
-        seen = self._seen(mask, steps, x.device)
-        if self.training and self.dropout.p:
-            scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, N, T, T)
-            if seen is not None:
-                scores = scores.masked_fill(~seen, float("-inf"))
-            mixed = self.dropout(scores.softmax(-1)) @ v
+    def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
+        qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, nh, hs)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, nh, T, hs) each
+        query, key = self.rotate(query), self.rotate(key)
+        if self.training and self.dropout.p > 0:
+            # torch's kernel draws from a generator of its own, so weights that are dropped are computed here
+            scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (B, nh, T, T)
+            if allowed is not None:
+                scores = scores.masked_fill(~allowed, -math.inf)
+            mixed = self.dropout(scores.softmax(-1)) @ value
         else:
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        return self.join(mixed.transpose(1, 2).reshape(batch, steps, size))
-
-    def _seen(self, mask: Tensor | None, steps: int, device: torch.device) -> Tensor | None:
-        """(B, 1, T, T) or (1, 1, T, T): True where a query sees a key. A position always sees itself, so that a row
-        of padding has a sum to divide by."""
-        own = torch.eye(steps, dtype=torch.bool, device=device)
-        past = torch.ones(steps, steps, dtype=torch.bool, device=device).tril() if self.causal else None
-        if mask is None:
-            return None if past is None else past[None, None]
-        seen = mask[:, None, None, :]  # (B, 1, 1, T)
-        if past is not None:
-            seen = seen & past
-        return seen | own
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+        return self.output(mixed.transpose(1, 2).flatten(2))  # (B, T, S)

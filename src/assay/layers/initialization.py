@@ -1,61 +1,73 @@
-"""Initialisation of a finished network: one function of a tensor, applied to every weight matrix."""
+"""How weights start: ``init(tensor)`` fills one matrix in place, :func:`initialize` finds the matrices of a network.
+
+torch.nn.init has most; here is what it lacks. It draws from torch's global generator, which run.py seeds once, before
+the network is built.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
 def default(tensor: Tensor) -> Tensor:
-    """What the layer did itself."""
+    """As the layer made it."""
     return tensor
 
 
 def uniform(tensor: Tensor, bound: float) -> Tensor:
-    """Uniform in (-bound, bound)."""
+    """U(-bound, bound)."""
     return nn.init.uniform_(tensor, -bound, bound)
 
 
 def normal(tensor: Tensor, std: float) -> Tensor:
-    """Normal with mean 0."""
+    """N(0, std²)."""
     return nn.init.normal_(tensor, 0.0, std)
 
 
-@torch.no_grad()
 def identity(tensor: Tensor) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere; for kernels, the pixel itself (Dirac). The stacked gates of a recurrent
-    layer, (k·H, H), get a diagonal each.
+    """Ones on the main diagonal, zeros elsewhere; a convolution that hands on its input (Dirac's delta).
 
-    Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units", 2015.
+    Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units", 2015,
+    arXiv:1504.00941.
     """
-    if tensor.dim() > 2:
-        return nn.init.dirac_(tensor)
-    rows, columns = tensor.shape
-    blocks = rows // columns if rows % columns == 0 else 1
-    tensor.zero_()
-    for block in tensor.chunk(blocks):
-        block.fill_diagonal_(1.0)
-    return tensor
+    return nn.init.eye_(tensor) if tensor.dim() == 2 else nn.init.dirac_(tensor)
 
 
 @torch.no_grad()
-def initialize(network: nn.Module, init: Callable[[Tensor], Tensor]) -> None:
-    """Applies ``init`` to every parameter of two or more dimensions and zeroes the biases beside them.
+def initialize(network: nn.Module, init: Callable[..., Any]) -> None:
+    """Applies ``init`` to every weight of two dimensions or more, and zeroes the biases beside them.
 
-    ``default`` leaves the network as its layers made it. Normalisations keep their ones and zeros.
+    Parameters of one dimension (the scales and shifts of a normalisation, PReLU's slope) keep their start. Matrices
+    that a layer keeps stacked in one parameter (the gates of a recurrent net, the three projections of attention) are
+    filled one by one, as the papers write them. Rows of an embedding that stand for padding stay zero.
+    ``default`` changes nothing.
     """
     if getattr(init, "func", init) is default:
         return
     for module in network.modules():
-        own = dict(module.named_parameters(recurse=False))
-        if any(p.dim() >= 2 for p in own.values()):
-            for name, p in own.items():
-                if p.dim() >= 2:
-                    init(p)
-                elif "bias" in name:
-                    p.zero_()
-        padding = getattr(module, "padding_idx", None)
-        if isinstance(module, nn.Embedding) and padding is not None:
-            module.weight[padding].zero_()
+        parameters = dict(module.named_parameters(recurse=False))
+        matrices = [weight for weight in parameters.values() if weight.dim() >= 2]
+        for weight in matrices:
+            for block in weight.chunk(_stacked(module, weight)):
+                init(block)
+        if matrices:
+            for name, bias in parameters.items():
+                if bias.dim() == 1 and "bias" in name:
+                    bias.zero_()
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            module.weight[module.padding_idx] = 0
+    for module in network.modules():
+        settle = getattr(module, "settle", None)  # what a layer of ours promises after any initialisation
+        if settle is not None:
+            settle()
+
+
+def _stacked(module: nn.Module, weight: Tensor) -> int:
+    """How many matrices a parameter holds, one above the other."""
+    if isinstance(module, nn.RNNBase):
+        return weight.shape[0] // module.hidden_size
+    return int(getattr(module, "stacked", 1))

@@ -1,4 +1,8 @@
-"""One layer of long short-term memory with layer normalisation inside the cell."""
+"""One layer of long short-term memory in one direction, twice: torch's kernel, and a loop with layer norm in the cell.
+
+Both are ``layer(x, mask, state) -> (states, (h, c))``: x (B, T, D), mask (B, T) bool with the valid positions first,
+h and c (B, H) after the last valid position. States at padded positions are undefined; the model clears them.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +10,117 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 State = tuple[Tensor, Tensor]
 
+_SHUT = 1e4  # σ(±1e4 + anything usual) is exactly 1 or 0 in every float type, and its gradient exactly 0
 
-class NormalizedLSTMLayer(nn.Module):
-    """(f, i, o, g) = LN(U h_{t-1}) + LN(W x_t) + b; c_t = σ(f)∘c_{t-1} + σ(i)∘tanh(g); h_t = σ(o)∘tanh(LN(c_t)).
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, equations 20-22. Gates are stacked in torch's
-    order (i, f, g, o); the bias b is the normalisations' own.
+class KernelLSTM(nn.Module):
+    """i, f, o = σ(W x_t + U h_{t-1} + b) each; c̃ = tanh(·); c_t = f∘c_{t-1} + i∘c̃; h_t = o∘tanh(c_t).
+
+    Hochreiter and Schmidhuber 1997 with the forget gate of Gers, Schmidhuber and Cummins 2000, as ``nn.LSTM`` computes
+    it (two bias vectors, uniform start in ±1/√H). Differs from the papers: no peepholes.
+
+    The kernel gives h at every position but c at the last one only. For ragged batches it runs with one more input,
+    which is 1 where padded and opens the forget gate and shuts the input gate there, so that c stands still: the
+    result equals packed sequences bit for bit in c, without lengths travelling to the host.
 
     Args:
         input_size: D.
         hidden_size: H.
-        normalization: makes a normalisation of so many features.
     Shape:
-        x (B, T, D), lengths (B,), state (h, c) each (B, H) -> states (B, T, H), state at each sequence's own end
+        see the file's docstring
     """
 
-    def __init__(self, input_size: int, hidden_size: int, normalization: Callable[[int], nn.Module]) -> None:
+    def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.input = nn.Linear(input_size, 4 * hidden_size, bias=False)
-        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-        self.input_norm = normalization(4 * hidden_size)
-        self.recurrent_norm = normalization(4 * hidden_size)
-        self.cell_norm = normalization(hidden_size)
-        self.hidden_size = hidden_size
-        bound = hidden_size**-0.5
-        for weight in (self.input.weight, self.recurrent.weight):
-            nn.init.uniform_(weight, -bound, bound)  # as nn.LSTM
+        self.kernel = nn.LSTM(input_size, hidden_size, batch_first=True)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
-        h, c = state if state is not None else (x.new_zeros(len(x), self.hidden_size),) * 2
-        driven = self.input_norm(self.input(x))  # (B, T, 4H)
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+        start = None if state is None else (state[0].unsqueeze(0), state[1].unsqueeze(0))  # (1, B, H) each
+        if mask is None:
+            states, (h, c) = self.kernel(x, start)
+            return states, (h[0], c[0])
+        states, c = self._hold(x, mask, start)
+        return states, (last_valid(states, mask, None if state is None else state[0]), c)
+
+    def _hold(self, x: Tensor, mask: Tensor, start: State | None) -> tuple[Tensor, Tensor]:
+        """The kernel, with c held at padded positions."""
+        lstm = self.kernel
+        size = lstm.hidden_size
+        hold = x.new_tensor([-_SHUT, _SHUT, 0, 0]).repeat_interleave(size).unsqueeze(1)  # (4H, 1): i, f, c̃, o
+        input_weight, *rest = lstm.parameters()  # in torch's order: W, U, and a bias each
+        weights = [torch.cat([input_weight, hold], 1), *rest]
+        if x.is_cuda:  # cuDNN wants its weights in one chunk, and warns where it has to collect them
+            chunk = torch.cat([weight.flatten() for weight in weights])
+            pieces = chunk.split([weight.numel() for weight in weights])
+            weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+        x = torch.cat([x, (~mask).unsqueeze(-1).to(x.dtype)], -1)  # (B, T, D + 1)
+        if start is None:
+            zero = x.new_zeros(1, len(x), size)
+            start = (zero, zero)
+        states, _, c = torch.lstm(x, start, weights, True, 1, 0.0, self.training, False, True)
+        return states, c[0]
+
+
+class NormalizedLSTM(nn.Module):
+    """f, i, o, g = LN(W_h h_{t-1}) + LN(W_x x_t) + b; c_t = σ(f)∘c_{t-1} + σ(i)∘tanh(g); h_t = σ(o)∘tanh(LN(c_t)).
+
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, eq. 20-22; the first two normalise all four
+    gates together. Differs from the paper: weights start uniform in ±1/√H and b at 0, as the plain layer's scale.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        normalization: makes LN for a number of features.
+    Shape:
+        see the file's docstring
+    """
+
+    stacked = 4  # gates in each weight, one above the other (see initialization)
+
+    def __init__(self, input_size: int, hidden_size: int, normalization: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        bound = hidden_size**-0.5
+        self.weight_x = nn.Parameter(torch.empty(4 * hidden_size, input_size).uniform_(-bound, bound))
+        self.weight_h = nn.Parameter(torch.empty(4 * hidden_size, hidden_size).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(4 * hidden_size))
+        self.norm_x = normalization(4 * hidden_size, spatial_dims=1)
+        self.norm_h = normalization(4 * hidden_size, spatial_dims=1)
+        self.norm_c = normalization(hidden_size, spatial_dims=1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+        inputs = self.norm_x(F.linear(x, self.weight_x)) + self.bias  # (B, T, 4H)
+        if state is None:
+            zero = inputs.new_zeros(len(x), self.weight_h.shape[1])
+            state = (zero, zero)
+        h, c = state
+        valid = None if mask is None else mask.unsqueeze(-1).unbind(1)  # T of (B, 1)
         states = []
-        for t, step in enumerate(driven.unbind(1)):
-            before = h, c
-            i, f, g, o = (step + self.recurrent_norm(self.recurrent(h))).chunk(4, -1)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * self.cell_norm(c).tanh()
-            if lengths is not None:
-                on = (t < lengths).unsqueeze(-1)
-                h, c = torch.where(on, h, before[0]), torch.where(on, c, before[1])
+        for t, gates in enumerate(inputs.unbind(1)):
+            f, i, o, g = (gates + self.norm_h(F.linear(h, self.weight_h))).chunk(4, -1)  # (B, H) each
+            c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h_new = o.sigmoid() * self.norm_c(c_new).tanh()
+            if valid is None:
+                h, c = h_new, c_new
+            else:
+                h, c = torch.where(valid[t], h_new, h), torch.where(valid[t], c_new, c)
             states.append(h)
         return torch.stack(states, 1), (h, c)
+
+
+def last_valid(states: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:
+    """(B, H): the state at each example's last valid position; ``start``, or zero, where it has none."""
+    length = mask.sum(1)  # (B,)
+    index = (length - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
+    found = states.gather(1, index).squeeze(1)
+    return torch.where((length > 0).unsqueeze(1), found, torch.zeros_like(found) if start is None else start)
+
+
+def reversal(mask: Tensor) -> Tensor:
+    """(B, T) int64: where each position's content comes from when the valid positions, which stand first, are read
+    backwards and the padded ones stay; its own inverse."""
+    position = torch.arange(mask.shape[1], device=mask.device)  # (T,)
+    return torch.where(mask, mask.sum(1, keepdim=True) - 1 - position, position)

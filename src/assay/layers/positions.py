@@ -1,4 +1,4 @@
-"""Where in a sequence a vector stands: added (sinusoidal, learned) or rotated into queries and keys (rotary)."""
+"""How a transformer knows where a token stands. Letters: B batch, T positions, nh heads, hs size of a head."""
 
 from __future__ import annotations
 
@@ -8,55 +8,102 @@ from torch import Tensor, nn
 from assay.errors import ConfigError
 
 
-def sinusoids(length: int, size: int, like: Tensor) -> Tensor:
-    """PE(t, 2i) = sin(t / 10000^(2i / size)), PE(t, 2i+1) = cos(same) -> (T, size).
-
-    Vaswani et al., "Attention Is All You Need", 2017, section 3.5.
-    """
-    steps = torch.arange(length, device=like.device, dtype=like.dtype)
-    angles = steps[:, None] * _frequencies(size, like)  # (T, ceil(size / 2))
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :size]
-
-
-def _frequencies(size: int, like: Tensor) -> Tensor:
-    return 10000.0 ** (-torch.arange(0, size, 2, device=like.device, dtype=like.dtype) / size)
+def angles(length: int, size: int) -> Tensor:
+    """pos / 10000^(2i / size), (length, size / 2 rounded up) float64."""
+    frequencies = 10000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    return torch.arange(length, dtype=torch.float64).unsqueeze(1) * frequencies
 
 
 class Sinusoidal(nn.Module):
-    """x + PE: x (B, T, D) -> the same."""
+    """x + PE, PE(pos, 2i) = sin(pos / 10000^(2i/size)), PE(pos, 2i+1) = cos(the same).
+
+    Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762, section 3.5. Differs from the paper: nothing.
+
+    Args:
+        size: of a position's vector.
+        length: positions kept ready; longer inputs are computed as they come.
+    Shape:
+        x (B, T, size) -> the same
+    """
+
+    table: Tensor
+
+    def __init__(self, size: int, length: int = 512) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("table", self._table(length).to(torch.get_default_dtype()), persistent=False)
+
+    def _table(self, length: int) -> Tensor:
+        angle = angles(length, self.size)
+        return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, : self.size]  # (T, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + sinusoids(x.shape[1], x.shape[2], x)
+        length = x.shape[1]
+        if length <= len(self.table):
+            return x + self.table[:length]
+        return x + self._table(length).to(x)
 
 
 class Learned(nn.Module):
-    """x + P[t], one learned vector per position, as BERT and GPT-2 have them.
+    """x + P, one learned vector per position, Gehring et al. 2017, arXiv:1705.03122, section 3.1.
 
+    Args:
+        size: of a position's vector.
+        max_length: positions there are vectors for.
+    Shape:
+        x (B, T, size) -> the same
     Raises:
-        ConfigError: a sequence is longer than ``max_length``.
+        ConfigError: an input is longer than max_length.
     """
 
-    def __init__(self, max_length: int, size: int) -> None:
+    def __init__(self, size: int, max_length: int) -> None:
         super().__init__()
-        self.max_length = max_length
-        self.table = nn.Parameter(torch.randn(max_length, size) * 0.02)
+        self.weight = nn.Parameter(torch.randn(max_length, size) * 0.02)  # as BERT starts; the paper's 0.1 drowns x
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1] > self.max_length:
+        length, known = x.shape[1], len(self.weight)
+        if length > known:
             raise ConfigError(
-                f"a sequence of {x.shape[1]} is longer than the learned positions: set model.max_length={x.shape[1]} "
-                "or model.positions=sinusoidal"
+                f"model.positions=learned knows {known} positions and an input has {length}: "
+                "raise model.max_length, or use model.positions=sinusoidal"
             )
-        return x + self.table[: x.shape[1]]
+        return x + self.weight[:length]
 
 
-def rotate(x: Tensor) -> Tensor:
-    """Turns each pair (x_2i, x_2i+1) by the angle t / 10000^(2i / D), so that a product of query and key depends on
-    their distance alone: x (B, N, T, D), D even -> the same.
+class Rotary(nn.Module):
+    """Turns each pair (x_{2i}, x_{2i+1}) of a query or key by the angle pos / 10000^(2i/hs).
 
-    Su et al., "RoFormer", 2021, arXiv:2104.09864, equation 34.
+    Su et al., "RoFormer", 2021, arXiv:2104.09864, eq. 34: a score then depends on the distance of its positions alone.
+    Differs from the paper: nothing (many codes pair the two halves of x instead, which permutes the features).
+
+    Args:
+        size: hs, of a head; even.
+        length: positions kept ready; longer inputs are computed as they come.
+    Shape:
+        x (B, nh, T, hs) -> the same
+    Raises:
+        ConfigError: the heads' size is odd.
     """
-    angles = torch.arange(x.shape[-2], device=x.device, dtype=x.dtype)[:, None] * _frequencies(x.shape[-1], x)
-    sin, cos = angles.sin(), angles.cos()  # (T, D / 2)
-    even, odd = x[..., 0::2], x[..., 1::2]
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+
+    table: Tensor
+
+    def __init__(self, size: int, length: int = 512) -> None:
+        super().__init__()
+        if size % 2:
+            raise ConfigError(
+                f"model.positions=rotary turns pairs and each head has {size} features: "
+                "use a model.size that is an even multiple of model.num_heads, or model.positions=sinusoidal"
+            )
+        self.size = size
+        self.register_buffer("table", self._table(length).to(torch.get_default_dtype()), persistent=False)
+
+    def _table(self, length: int) -> Tensor:
+        angle = angles(length, self.size)
+        return torch.stack([angle.cos(), angle.sin()])  # (2, T, hs/2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[2]
+        ready = length <= self.table.shape[1]
+        cos, sin = self.table[:, :length] if ready else self._table(length).to(x)  # (T, hs/2) each
+        even, odd = x[..., 0::2], x[..., 1::2]
+        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)

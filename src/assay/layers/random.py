@@ -72,7 +72,7 @@ class KeyedStreams:
         self.micro = 0
         self._occurrences: dict[int, int] = {}
         self._generators: dict[torch.device, torch.Generator] = {}
-        self._token: Token[Any] | None = None
+        self._tokens: list[Token[Any]] = []
 
     def at(self, step: int, micro: int = 0) -> KeyedStreams:
         """The streams of one optimiser step, or of one of its accumulated micro-batches."""
@@ -80,24 +80,25 @@ class KeyedStreams:
         return self
 
     def uniform(self, key: int, like: Tensor) -> Tensor:
-        """Uniform in [0, 1), of the shape, type and device of ``like``."""
+        """Uniform in [0, 1), of the shape and device of ``like``; its type too, but at least float32: half precision has
+        so few numbers that an entry would be dropped by a visibly wrong probability."""
         occurrence = self._occurrences.get(key, 0)
         self._occurrences[key] = occurrence + 1
         generator = self._generators.get(like.device)
         if generator is None:
             generator = self._generators[like.device] = torch.Generator(like.device)
         generator.manual_seed(mix(self.seed, key, self.step, self.micro, occurrence))
-        return torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        return torch.rand(like.shape, generator=generator, dtype=dtype, device=like.device)
 
     def __enter__(self) -> KeyedStreams:
-        self._occurrences.clear()
-        self._token = _active.set(self)
+        if not self._tokens:  # entered within itself, it goes on counting
+            self._occurrences.clear()
+        self._tokens.append(_active.set(self))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._token is not None:
-            _active.reset(self._token)
-            self._token = None
+        _active.reset(self._tokens.pop())
 
 
 def uniform(key: int, like: Tensor) -> Tensor:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from torch import nn
 
 from assay.contracts import Batch, Output, Term
+from assay.losses.terms import term
 
 
 class MeanAbsoluteError(nn.Module):
-    """|y - ŷ|, summed over the batch.
+    """|z - y|, summed over examples (weighted by ``batch["weight"]``): the mean once the loop has divided.
 
     Shape:
-        output.logits (B,), batch["label"] (B,) float -> one term of weight B, or the sum of batch["weight"] (B,)
+        logits z (B,), label y (B,) float -> {"mae": Term}
     """
 
     features: tuple[str, ...] = ()
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
-        each = (output.logits - batch["label"]).abs()  # (B,)
-        if "weight" not in batch:
-            return {"mae": Term(each.sum(), len(each))}
-        return {"mae": Term((each * batch["weight"]).sum(), batch["weight"].sum())}
+        z, y = output.logits, batch["label"]
+        assert z.shape == y.shape, f"label {y.shape} for logits {z.shape}"
+        return {"mae": term((z - y.to(z.dtype)).abs(), output.mask, batch.get("weight"))}

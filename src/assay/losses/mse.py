@@ -5,19 +5,19 @@ from __future__ import annotations
 from torch import nn
 
 from assay.contracts import Batch, Output, Term
+from assay.losses.terms import term
 
 
 class MeanSquaredError(nn.Module):
-    """(y - ŷ)², summed over the batch.
+    """(z - y)², summed over examples (weighted by ``batch["weight"]``): the mean once the loop has divided.
 
     Shape:
-        output.logits (B,), batch["label"] (B,) float -> one term of weight B, or the sum of batch["weight"] (B,)
+        logits z (B,), label y (B,) float -> {"mse": Term}
     """
 
     features: tuple[str, ...] = ()
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
-        each = (output.logits - batch["label"]) ** 2  # (B,)
-        if "weight" not in batch:
-            return {"mse": Term(each.sum(), len(each))}
-        return {"mse": Term((each * batch["weight"]).sum(), batch["weight"].sum())}
+        z, y = output.logits, batch["label"]
+        assert z.shape == y.shape, f"label {y.shape} for logits {z.shape}"
+        return {"mse": term((z - y.to(z.dtype)).square(), output.mask, batch.get("weight"))}

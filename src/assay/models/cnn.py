@@ -1,70 +1,77 @@
-"""A convolutional net in LeNet's pattern."""
+"""Convolutional net in LeNet's pattern."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
 
 
 class CNN(nn.Module):
-    """Blocks of convolution → normalisation → activation → 2x2 pooling, then a hidden layer.
+    """Blocks of convolution, normalisation, activation and 2x2 pooling, then one hidden layer over the flat map.
 
-    LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B.
-    Differs from LeNet-5: the input is padded so that a convolution keeps its size, pooling has no weights, and the
-    head is linear. A convolution before a normalisation has no bias: its shift would be subtracted again.
+    LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document Recognition", 1998, section II.
+    Differs from the paper: convolutions keep the image's size (zeros around it), every map sees all maps below,
+    pooling has no trained scale, and a block stops pooling once a side of the map is one pixel.
 
     Args:
-        input_size: (C, H, W).
-        channels: of each convolution.
-        kernel_size: odd, of every convolution.
-        pool: ``max`` or ``average``, 2x2 after each convolution while both sides are larger than one.
-        hidden_size: of the layer after them.
+        input_size: (C, H, W) of an example.
+        channels: of each block's convolution.
+        kernel_size: side of the convolutions.
+        pool: ``max`` or ``average``.
+        hidden_size: of the layer before the head.
         activation: makes an activation.
-        normalization: makes a normalisation of so many channels.
-        dropout: probability, before the head.
+        normalization: makes a block's normalisation; where it adds a shift, the convolution has no bias.
+        dropout: probability that a hidden unit is dropped.
     Shape:
         x (B, C, H, W) -> last (B, hidden_size)
     Raises:
-        ConfigError: the kernel is even, or pool is neither.
+        ConfigError: the images' size varies, or pool is something else.
     """
 
     def __init__(
         self,
-        input_size: tuple[int, ...],
+        input_size: tuple[int | None, ...],
         channels: list[int],
         kernel_size: int,
         pool: str,
         hidden_size: int,
         activation: Callable[[], nn.Module],
-        normalization: Callable[[int, int], nn.Module],
+        normalization: Callable[..., nn.Module],
         dropout: float,
     ) -> None:
         super().__init__()
-        if kernel_size % 2 == 0:
-            raise ConfigError(f"model.kernel_size={kernel_size} is even, which has no middle; use {kernel_size + 1}")
-        if pool not in ("max", "average"):
-            raise ConfigError(f"model.pool={pool} is not max or average")
         depth, height, width = input_size
+        if depth is None or height is None or width is None:
+            raise ConfigError("model=cnn needs images of one size: use data.size=…")
+        pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+        if pool not in pools:
+            raise ConfigError(f"model.pool={pool} is not one of {', '.join(pools)}")
+        before = (kernel_size - 1) // 2
+        after = kernel_size - 1 - before
         blocks: list[nn.Module] = []
-        for number in channels:
-            norm = normalization(number, 2)
-            plain = isinstance(norm, nn.Identity)
-            blocks += [nn.Conv2d(depth, number, kernel_size, padding=kernel_size // 2, bias=plain), norm, activation()]
+        for size in channels:
+            norm = normalization(size, spatial_dims=2)
+            if before != after:  # an even kernel has one more pixel after the centre than before
+                blocks.append(nn.ZeroPad2d((before, after, before, after)))
+            padding = before if before == after else 0
+            blocks += [nn.Conv2d(depth, size, kernel_size, padding=padding, bias=not has_shift(norm)), norm]
+            blocks.append(activation())
             if height > 1 and width > 1:
-                blocks.append(nn.MaxPool2d(2) if pool == "max" else nn.AvgPool2d(2))
+                blocks.append(pools[pool](2))
                 height, width = height // 2, width // 2
-            depth = number
+            depth = size
         self.blocks = nn.Sequential(*blocks)
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(depth * height * width, hidden_size), activation(), Dropout(dropout)
         )
         self.output_size = hidden_size
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, state: Any = None) -> Encoded:
-        return Encoded(None, self.hidden(self.blocks(x)))  # (B, C, H, W) -> (B, channels, h, w) -> (B, hidden_size)
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+        assert mask is None, "an image has no padded positions"
+        return Encoded(None, self.hidden(self.blocks(x)))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
 
 
 class Linear(nn.Module):
-    """y = W x + b. The task's head is that layer, so the encoder passes the vector on: logistic regression where the
-    head is a logistic unit, softmax regression over classes, linear regression for a number.
+    """y = W x + b. The task's head is that linear layer, so the encoder hands x on and has no parameters.
 
     Args:
-        input_size: (D,).
+        input_size: (D,) of an example.
     Shape:
         x (B, D) -> last (B, D)
     """
@@ -23,5 +20,6 @@ class Linear(nn.Module):
         super().__init__()
         (self.output_size,) = input_size
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, state: Any = None) -> Encoded:
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+        assert mask is None, "a vector has no positions"
         return Encoded(None, x)

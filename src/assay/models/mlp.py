@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
+from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
 
 
 class MLP(nn.Module):
-    """h ← dropout(activation(normalisation(W h + b))) for each hidden layer (Rumelhart, Hinton and Williams 1986).
+    """Hidden layers x -> dropout(activation(normalization(W x + b))); the task's head is the output layer.
+
+    Rumelhart, Hinton and Williams 1986; the normalisation stands before the activation as in Ioffe and Szegedy 2015.
+    Where it adds a shift of its own, that stands for b.
 
     Args:
-        input_size: (D,).
-        hidden_sizes: H of each hidden layer.
-        activation: makes an activation.
-        normalization: makes a normalisation of so many features.
-        dropout: probability, after each hidden layer.
+        input_size: (D,) of an example.
+        hidden_sizes: of the hidden layers, from the input on; none is a linear model.
+        activation: makes a hidden layer's activation.
+        normalization: makes a hidden layer's normalisation.
+        dropout: probability that a hidden unit is dropped.
     Shape:
-        x (B, D) -> last (B, H)
+        x (B, D) -> last (B, hidden_sizes[-1])
     """
 
     def __init__(
@@ -29,17 +32,19 @@ class MLP(nn.Module):
         input_size: tuple[int, ...],
         hidden_sizes: list[int],
         activation: Callable[[], nn.Module],
-        normalization: Callable[[int], nn.Module],
+        normalization: Callable[..., nn.Module],
         dropout: float,
     ) -> None:
         super().__init__()
-        (size,) = input_size
+        (width,) = input_size
         layers: list[nn.Module] = []
-        for hidden in hidden_sizes:
-            layers += [nn.Linear(size, hidden), normalization(hidden), activation(), Dropout(dropout)]
-            size = hidden
+        for size in hidden_sizes:
+            norm = normalization(size, spatial_dims=0)
+            layers += [nn.Linear(width, size, bias=not has_shift(norm)), norm, activation(), Dropout(dropout)]
+            width = size
         self.layers = nn.Sequential(*layers)
-        self.output_size = size
+        self.output_size = width
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, state: Any = None) -> Encoded:
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+        assert mask is None, "a vector has no positions"
         return Encoded(None, self.layers(x))

@@ -1,75 +1,82 @@
-"""Transformer encoder."""
+"""Transformer encoder. Letters: B batch, T positions, D input size, S size of a position's state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
-from assay.layers.attention import SelfAttention
-from assay.layers.positions import Learned, Sinusoidal
+from assay.layers.attention import SelfAttention, attention_mask
+from assay.layers.pooling import mean_valid
+from assay.layers.positions import Learned, Rotary, Sinusoidal
 from assay.layers.random import Dropout
-
-POSITIONS = ("sinusoidal", "learned", "rotary", "none")
 
 
 class Block(nn.Module):
-    """Self-attention and a position-wise feed-forward net, each with a residual and a normalisation:
-    x + f(norm(x)) if ``norm_first`` (Xiong et al. 2020), norm(x + f(x)) as in the paper otherwise."""
+    """Self-attention, then a feed-forward net at each position, each with a residual connection and a normalisation.
+
+    Post-norm, as in the paper: x = LN(x + f(x)). Pre-norm (Xiong et al. 2020, arXiv:2002.04745): x = x + f(LN(x)).
+
+    Shape:
+        x (B, T, S), allowed as :class:`SelfAttention` takes it -> (B, T, S)
+    """
 
     def __init__(
         self,
         size: int,
-        num_heads: int,
         feedforward_size: int,
-        dropout: float,
-        activation: Callable[[], nn.Module],
-        normalization: Callable[[int, int], nn.Module],
+        attention: SelfAttention,
         norm_first: bool,
-        causal: bool,
-        rotary: bool,
+        activation: Callable[[], nn.Module],
+        normalization: Callable[..., nn.Module],
+        dropout: float,
     ) -> None:
         super().__init__()
         self.norm_first = norm_first
-        self.attention = SelfAttention(size, num_heads, dropout, causal, rotary)
+        self.attention = attention
+        self.attention_norm = normalization(size, spatial_dims=1)
+        self.attention_dropout = Dropout(dropout)
         self.feedforward = nn.Sequential(
-            nn.Linear(size, feedforward_size), activation(), Dropout(dropout), nn.Linear(feedforward_size, size)
+            nn.Linear(size, feedforward_size), activation(), nn.Linear(feedforward_size, size)
         )
-        self.norms = nn.ModuleList([normalization(size, 1), normalization(size, 1)])
-        self.dropouts = nn.ModuleList([Dropout(dropout), Dropout(dropout)])
+        self.feedforward_norm = normalization(size, spatial_dims=1)
+        self.feedforward_dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, allowed: Tensor | None) -> Tensor:
         if self.norm_first:
-            x = x + self.dropouts[0](self.attention(self.norms[0](x), mask))
-            return x + self.dropouts[1](self.feedforward(self.norms[1](x)))
-        x = self.norms[0](x + self.dropouts[0](self.attention(x, mask)))
-        return self.norms[1](x + self.dropouts[1](self.feedforward(x)))
+            x = x + self.attention_dropout(self.attention(self.attention_norm(x), allowed))
+            return x + self.feedforward_dropout(self.feedforward(self.feedforward_norm(x)))
+        x = self.attention_norm(x + self.attention_dropout(self.attention(x, allowed)))
+        return self.feedforward_norm(x + self.feedforward_dropout(self.feedforward(x)))
 
 
 class Transformer(nn.Module):
-    """A projection to ``size``, positions, and ``num_layers`` blocks.
+    """The input projected to S, positions added, blocks; ``last`` is the mean of the states over valid positions.
 
-    Vaswani et al., "Attention Is All You Need", 2017, sections 3.1-3.5. Differs from the paper: pre-norm by default,
-    then with a normalisation after the last block; the input is projected rather than scaled by √size; ``last`` is the
-    mean over valid positions (the last valid one if causal).
+    Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762, the encoder of section 3. Differs from the
+    paper: a linear projection stands where the paper scales its embeddings by √S; attention weights are dropped out
+    too, as its published code does; with ``norm_first`` the states are normalised once more at the end; activation and
+    normalisation are parts.
 
     Args:
-        input_size: (T, D), T may be None.
-        size: of a position's state.
-        num_heads, num_layers, feedforward_size: as in the paper.
-        positions: sinusoidal, learned, rotary or none.
+        input_size: (T or None, D) of an example.
+        size: S.
+        num_heads: divides size.
+        num_layers: number of blocks.
+        feedforward_size: of the hidden layer at each position.
+        positions: ``sinusoidal``, ``learned``, ``rotary`` or ``none``.
         max_length: of learned positions.
-        norm_first: pre-norm; otherwise post-norm.
-        causal: a position sees none after it.
-        activation, normalization: make theirs.
-        dropout: probability, on each sub-layer's output, inside the feed-forward net and on attention weights.
+        norm_first: pre-norm blocks, else post-norm.
+        causal: each position sees itself and earlier ones only.
+        activation: makes the feed-forward net's activation.
+        normalization: makes a block's normalisation.
+        dropout: probability, on the input, on each sub-layer's output and on attention weights.
     Shape:
-        x (B, T, D), mask (B, T) -> states (B, T, size), zero where padded; last (B, size)
+        x (B, T, D), mask (B, T) -> states (B, T, S), last (B, S)
     Raises:
-        ConfigError: positions is none of the four, or the heads do not divide the size.
+        ConfigError: num_heads does not divide size, positions is something else, or a state is given.
     """
 
     def __init__(
@@ -84,44 +91,41 @@ class Transformer(nn.Module):
         norm_first: bool,
         causal: bool,
         activation: Callable[[], nn.Module],
-        normalization: Callable[[int, int], nn.Module],
+        normalization: Callable[..., nn.Module],
         dropout: float,
     ) -> None:
         super().__init__()
-        if positions not in POSITIONS:
-            raise ConfigError(f"model.positions={positions} is not one of {', '.join(POSITIONS)}")
-        added = {"sinusoidal": Sinusoidal, "learned": lambda: Learned(max_length, size)}
-        self.project = nn.Linear(input_size[-1] or 1, size)
-        self.positions = added.get(positions, nn.Identity)()
-        self.dropout = Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            Block(
-                size,
-                num_heads,
-                feedforward_size,
-                dropout,
-                activation,
-                normalization,
-                norm_first,
-                causal,
-                positions == "rotary",
-            )
-            for _ in range(num_layers)
-        )
-        self.norm = normalization(size, 1) if norm_first else nn.Identity()
+        width = input_size[-1]
+        assert width is not None
+        known = ("sinusoidal", "learned", "rotary", "none")
+        if positions not in known:
+            raise ConfigError(f"model.positions={positions} is not one of {', '.join(known)}")
         self.causal = causal
         self.output_size = size
+        self.project = nn.Linear(width, size)
+        self.positions: nn.Module = nn.Identity()
+        if positions == "sinusoidal":
+            self.positions = Sinusoidal(size)
+        elif positions == "learned":
+            self.positions = Learned(size, max_length)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, state: Any = None) -> Encoded:
-        x = self.dropout(self.positions(self.project(x)))  # (B, T, size)
+        def block() -> Block:
+            rotate = Rotary(size // num_heads) if positions == "rotary" else None
+            attention = SelfAttention(size, num_heads, dropout, rotate)
+            return Block(size, feedforward_size, attention, norm_first, activation, normalization, dropout)
+
+        self.blocks = nn.ModuleList([block() for _ in range(num_layers)])
+        self.norm = normalization(size, spatial_dims=1) if norm_first else nn.Identity()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+        if state is not None:
+            raise ConfigError("model=transformer carries no state from one input to the next: use model=lstm")
+        x = self.dropout(self.positions(self.project(x)))  # (B, T, S)
+        allowed = attention_mask(x, mask, self.causal)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, allowed)
         x = self.norm(x)
-        if mask is None:
-            return Encoded(x, x[:, -1] if self.causal else x.mean(1))
-        x = x * mask.unsqueeze(-1)
-        count = mask.sum(1, keepdim=True)  # (B, 1)
-        if self.causal:
-            at = (count - 1).clamp(min=0).unsqueeze(-1).expand(-1, -1, x.shape[-1])
-            return Encoded(x, x.gather(1, at).squeeze(1))
-        return Encoded(x, x.sum(1) / count.clamp(min=1))
+        if mask is not None:
+            x = x * mask.unsqueeze(-1)
+        return Encoded(x, mean_valid(x, mask))

@@ -1,45 +1,37 @@
-"""Gradient clipping, by joint norm or by value; on the device, without waiting for it."""
+"""Clipping of gradients, in place, before the optimiser's step; nothing waits for the device."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class ClipNorm:
-    """g ← g · min(1, max_norm / ‖g‖₂), the norm taken over all gradients together.
+    """g ← g · min(1, max_norm / ‖g‖), ‖g‖ the L2 norm of all gradients together.
 
-    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1.
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, arXiv:1211.5063,
+    algorithm 1. Differs from the paper: 1e-6 is added to ‖g‖, as torch does, so that zero divides.
 
     Args:
-        max_norm: the largest norm that is left alone.
+        max_norm: the largest norm let through.
     """
 
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
 
-    def __call__(self, parameters: list[Tensor]) -> Tensor | None:
-        """Scales the gradients in place; returns their norm before it, None where there are none."""
-        grads = [p.grad for p in parameters if p.grad is not None]
-        if not grads:
-            return None
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
-        torch._foreach_mul_(grads, (self.max_norm / norm).clamp(max=1.0))
-        return norm
+    def __call__(self, parameters: list[Tensor]) -> Tensor:
+        """Returns the norm before clipping, still on the device."""
+        return nn.utils.clip_grad_norm_(parameters, self.max_norm, foreach=True)
 
 
 class ClipValue:
-    """g ← max(-max_value, min(max_value, g)), entry by entry.
+    """g ← min(max(g, -max_value), max_value), entry by entry.
 
     Args:
-        max_value: the largest absolute value that is left alone.
+        max_value: the largest magnitude let through.
     """
 
     def __init__(self, max_value: float) -> None:
         self.max_value = max_value
 
     def __call__(self, parameters: list[Tensor]) -> None:
-        grads = [p.grad for p in parameters if p.grad is not None]
-        if grads:
-            torch._foreach_clamp_min_(grads, -self.max_value)
-            torch._foreach_clamp_max_(grads, self.max_value)
+        nn.utils.clip_grad_value_(parameters, self.max_value, foreach=True)

@@ -1,8 +1,8 @@
-"""Exponential moving average of the weights."""
+"""Averaged weights: a second copy of the parameters that follows the first at a distance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -12,50 +12,56 @@ from assay.contracts import Scope
 
 
 class ExponentialAverage:
-    """θ̄ ← d θ̄ + (1 - d) θ after each step t, d = min(decay, (1 + t) / (10 + t)).
+    """a_t = d_t a_{t-1} + (1 - d_t) w_t, d_t = min(decay, (1 + t) / (10 + t)), t counted from 0.
 
-    Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up of d is TensorFlow's
-    ``ExponentialMovingAverage(num_updates)``. Buffers (batch norm's statistics) are copied, not averaged.
+    Polyak and Juditsky 1992 average evenly; the exponential form and the smaller decay of the first steps are
+    TensorFlow's ``ExponentialMovingAverage``. Buffers (batch-norm statistics) are averages already and stay the
+    network's own; a shared parameter is averaged once.
 
     Args:
-        network: whose weights are averaged.
-        decay: d in the long run.
+        network: on the device where it will train.
+        decay: d, per step.
     """
 
     scope = Scope.STEP
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.steps = 0
-        self._names = [name for name, _ in network.named_parameters()]
-        self._network = network
-        self.average = [p.detach().clone() for p in network.parameters()]
+        self.updates = 0
+        named = dict(network.named_parameters())
+        self._names = list(named)
+        self._weights: list[Tensor] = list(named.values())
+        self._average = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
     def update(self) -> None:
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self._network.parameters()], 1 - decay)
+        """After each optimiser step."""
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        torch._foreach_lerp_(self._average, self._weights, 1 - decay)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """The averaged weights stand in the network; on leaving, the trained ones are back bit for bit."""
-        live = list(self._network.parameters())
-        kept = [p.detach().clone() for p in live]
+    def applied(self) -> Generator[None]:
+        """The network with its averaged weights; its own come back bit for bit, whatever happens inside.
+
+        Values are copied, not tensors exchanged: optimisers and recurrent kernels hold on to the tensors themselves.
+        """
+        own = [weight.detach().clone() for weight in self._weights]
+        self._copy(self._average)
         try:
-            with torch.no_grad():
-                for p, mean in zip(live, self.average, strict=True):
-                    p.copy_(mean)
             yield
         finally:
-            with torch.no_grad():
-                for p, old in zip(live, kept, strict=True):
-                    p.copy_(old)
+            self._copy(own)
+
+    @torch.no_grad()
+    def _copy(self, values: list[Tensor]) -> None:
+        torch._foreach_copy_(self._weights, values)
 
     def state(self) -> dict[str, Tensor]:
-        return {"steps": torch.tensor(self.steps), **dict(zip(self._names, self.average, strict=True))}
+        average = {f"average.{name}": value for name, value in zip(self._names, self._average, strict=True)}
+        return {"updates": torch.tensor(self.updates), **average}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        self.steps = int(state["steps"])
-        for name, mean in zip(self._names, self.average, strict=True):
-            mean.copy_(state[name])
+        self.updates = int(state["updates"])
+        for name, value in zip(self._names, self._average, strict=True):
+            value.copy_(state[f"average.{name}"])

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from assay.contracts import Scope
+from assay.errors import ConfigError
 from assay.state import fill, flatten
 
 
@@ -26,12 +27,19 @@ class Schedule:
         optimizer: whose rates move.
         total_steps: optimiser steps of the whole run.
         mode: ``min`` or ``max``, of the monitored metric.
+    Raises:
+        ConfigError: the run is too short for the schedule's phases.
     """
 
     def __init__(self, make: Callable[..., Any], optimizer: Optimizer, *, total_steps: int, mode: str) -> None:
         names = inspect.signature(make).parameters
         offered = {"total_steps": max(total_steps, 1), "mode": mode}
-        self.scheduler: LRScheduler = make(optimizer, **{key: offered[key] for key in offered if key in names})
+        try:
+            self.scheduler: LRScheduler = make(optimizer, **{key: offered[key] for key in offered if key in names})
+        except ZeroDivisionError as error:  # OneCycleLR, where the rise is exactly one step
+            raise ConfigError(
+                f"this scheduler cannot divide a run of {total_steps} steps: train longer, or use scheduler=none"
+            ) from error
         self.per_step = "total_steps" in names
         self.per_validation = isinstance(self.scheduler, ReduceLROnPlateau)
         self.scope = Scope.STEP if self.per_step else Scope.EPOCH

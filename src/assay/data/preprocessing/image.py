@@ -141,8 +141,8 @@ class ImagePreprocessing:
             return x
         count = int(negative.sum())
         number = "1 image was inverted: its" if count == 1 else f"{count:,} images were inverted: their"
-        side = "light" if self.background_ < 0.5 else "dark"
-        self.notes.append(f"{number} background is {side}, where the training images' is not")
+        side, other = ("light", "dark") if self.background_ < 0.5 else ("dark", "light")
+        self.notes.append(f"{number} background is {side} where the training images' is {other}")
         top = 255 if x.dtype == torch.uint8 else 1
         return torch.where(negative[:, None, None, None], top - x, x)
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from assay.contracts import Field
+from assay.data.cells import numbers, why_no_number
 from assay.data.examples import Column, Dense
 from assay.data.preprocessing.impute import Imputation, impute_from_json
 from assay.data.preprocessing.inputs import JSON_SUFFIXES, cell, read_json_lines, standard_input
 from assay.data.preprocessing.scaling import Scaling, scaling_from_json
-from assay.data.table_file import numbers, read_columns, why_no_number
+from assay.data.table_file import read_columns
 from assay.errors import ConfigError
 
 Row = Sequence[str] | Mapping[str, object]
@@ -104,7 +105,7 @@ class TablePreprocessing:
             elif len(row) != len(self.features):
                 raise ConfigError(f"row {number} has {len(row)} cells; needed are {', '.join(self.features)}")
             else:
-                cells.append([cell(value) for value in row])
+                cells.append(row if set(map(type, row)) == {str} else [cell(value) for value in row])
         across = zip(*cells, strict=True) if cells else [() for _ in self.features]
         return dict(zip(self.features, across, strict=True))
 

@@ -1,4 +1,4 @@
-"""A text as the shares of its tokens."""
+"""Token ids read as one vector of word shares."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from assay.contracts import Field
 
 
 class BagOfWords(nn.Module):
-    """x_v = (how often token v occurs) / (tokens of the text); padding does not count.
+    """v_w = (occurrences of w) / (number of tokens): term frequencies, Salton and Buckley 1988.
 
+    Padding is counted neither above nor below the line; a text without tokens is the zero vector.
+
+    Args:
+        field: ``ids``, with its vocabulary's size and padding id.
     Shape:
-        ids (B, T) -> (B, V), no mask
+        x (B, T) int64 -> (B, V) float, no mask
     """
+
+    one: Tensor
 
     def __init__(self, field: Field) -> None:
         super().__init__()
+        assert field.size is not None
         self.padding_id = field.padding_id
-        self.size = field.size or 1
-        self.output_shape = (self.size,)
+        self.output_shape = (field.size,)
+        self.register_buffer("one", torch.ones(()), persistent=False)  # follows the network's type and device
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
-        valid = (x != self.padding_id).to(torch.get_default_dtype())  # (B, T)
-        counts = torch.zeros(len(x), self.size, device=x.device, dtype=valid.dtype).scatter_add_(1, x, valid)
-        return counts / valid.sum(1, keepdim=True).clamp(min=1), None  # (B, V)
+        valid = torch.ones_like(x, dtype=torch.bool) if self.padding_id is None else x != self.padding_id
+        count = valid * self.one  # (B, T)
+        bag = self.one.new_zeros(len(x), *self.output_shape).scatter_add_(1, x, count)  # (B, V)
+        return bag / count.sum(1, keepdim=True).clamp(min=1), None

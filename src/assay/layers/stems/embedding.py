@@ -1,4 +1,4 @@
-"""Token ids as vectors."""
+"""Token ids read as a sequence of learned vectors."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from assay.layers.random import Dropout
 
 
 class Embedding(nn.Module):
-    """A learned vector per token; padding's is zero and stays so.
+    """e_t = E[x_t], the lookup table of Bengio et al. 2003, "A Neural Probabilistic Language Model".
+
+    Differs from the paper: the padding token's vector is zero and stays so.
 
     Args:
-        field: of kind ids; its size is the vocabulary's.
-        size: D, of a vector.
-        dropout: probability, on the entries of the vectors.
+        field: ``ids``, with its vocabulary's size and padding id.
+        size: of a token's vector.
+        dropout: probability that an entry of a vector is dropped.
     Shape:
-        ids (B, T) -> (B, T, D), mask (B, T)
+        x (B, T) int64 -> (B, T, size), mask (B, T) bool, None where nothing is padded
     """
 
     def __init__(self, field: Field, size: int, dropout: float = 0.0) -> None:
         super().__init__()
+        assert field.size is not None
         self.padding_id = field.padding_id
-        self.table = nn.Embedding(field.size or 1, size, padding_idx=field.padding_id)
+        self.embedding = nn.Embedding(field.size, size, padding_idx=field.padding_id)
         self.dropout = Dropout(dropout)
-        self.output_shape = (None, size)
+        self.output_shape = (*field.shape, size)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.dropout(self.table(x)), x != self.padding_id
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        mask = None if self.padding_id is None else x != self.padding_id
+        return self.dropout(self.embedding(x)), mask  # (B, T, size)

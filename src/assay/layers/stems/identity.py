@@ -1,4 +1,4 @@
-"""The field as it is."""
+"""A field read as it is."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from assay.contracts import Field
 
 
 class Identity(nn.Module):
-    """x -> x; for token ids, the mask of those that are not padding.
+    """x -> x; for token ids also which positions hold one.
 
+    Args:
+        field: ``ids``, ``image``, ``sequence`` or ``vector``.
     Shape:
-        image (B, C, H, W), vector (B, D) or ids (B, T) -> the same, mask (B, T) for ids
+        x (B, …) -> the same, and mask (B, T) bool for ids, None otherwise
     """
 
     def __init__(self, field: Field) -> None:

@@ -1,0 +1,1 @@
+"""What `assay bench` measures: each module offers ``comparisons()``, ours beside a reference that anyone could write."""

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from assay.data.describe import describe_command
+from tests.data.test_datasets import write_table, write_texts
+
+
+def shown(capsys, name, node) -> str:
+    assert describe_command(SimpleNamespace(config={"data": node, "switches": {"data": name}})) == 0
+    return capsys.readouterr().out
+
+
+def test_a_generated_set(capsys):
+    tokenizer = {"_target_": "assay.data.tokenizers.char.Char"}
+    node = {"_target_": "assay.data.char_contains.CharContains", "tokenizer": tokenizer, "examples": 100}
+    out = shown(capsys, "char_contains", node)
+    for part in (
+        "char_contains: generated",
+        "licence",
+        "sha256",
+        "examples",
+        "80",
+        "yes",
+        "(50.0%)",
+        "lengths: median",
+    ):
+        assert part in out
+    assert "\x1b" not in out  # plain when piped
+    assert "example 0, no:" in out
+
+
+def test_a_users_table_and_odd_names(capsys, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("t,l\n" + "".join(f"text {n},{'[bold]' if n % 2 else 'b'}\n" for n in range(40)))
+    tokenizer = {"_target_": "assay.data.tokenizers.word.Word"}
+    node = {
+        "_target_": "assay.data.text_csv.TextCSV",
+        "path": str(path),
+        "text": "t",
+        "label": "l",
+        "tokenizer": tokenizer,
+    }
+    out = shown(capsys, "text_csv", node)
+    assert "[bold]" in out
+    assert "comma-separated, utf-8" in out
+
+
+def test_numbers(capsys, tmp_path):
+    parts = {
+        "scaling": {"_target_": "assay.data.preprocessing.scaling.Standard"},
+        "impute": {"_target_": "assay.data.preprocessing.impute.Mean"},
+    }
+    path = write_table(tmp_path / "a.csv")
+    node = {"_target_": "assay.data.tabular_csv.TabularCSV", "path": path, "label": "price", **parts}
+    out = shown(capsys, "tabular_csv", node)
+    for part in ("label: number", "mean", "deviation", "3 features: 2 numbers, 1 categories"):
+        assert part in out
+    assert write_texts(tmp_path / "b.csv")
