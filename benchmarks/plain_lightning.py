@@ -1,4 +1,4 @@
-"""What one writes with Lightning and torchmetrics: digits read row by row by an LSTM. A contender of `assay bench start`.
+"""What one writes with Lightning and torchmetrics: an LSTM over the rows of digits. A contender of `assay bench start`.
 
 The same job as ``train.py model=lstm optim=adam``: data, split, batch size, network, optimiser, validation each epoch,
 accuracy, a log file, checkpoints and a progress bar, all as the libraries have them by default. With ``--random`` the

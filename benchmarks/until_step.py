@@ -1,6 +1,7 @@
 """Runs a script and ends its process right after a training step: ``python until_step.py STEP SCRIPT ARGUMENTS…``.
 
-Prints JSON as its last line: ``time``, seconds since 1970 at that moment, and ``modules``, what had been imported. Both contenders of `assay bench start` run under it: it waits for torch, then asks every optimiser for a word
+Prints JSON as its last line: ``time``, seconds since 1970 at that moment, and ``modules``, what had been imported by
+then. Both contenders of `assay bench start` run under it: it waits for torch, then asks every optimiser for a word
 after its step, and adds nothing else to either.
 """
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+from assay.composition.compose import Composer
 from assay.errors import ConfigError
 from assay.preflight import Point, compose
 
@@ -43,6 +44,7 @@ class Bench:
 
     needs: Mapping[str, list[str]]
     always: list[str]
+    composer: Composer = field(default_factory=Composer)
     cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
 
     def words(self, chosen: Mapping[str, str]) -> list[str]:
@@ -54,7 +56,7 @@ class Bench:
         words = tuple(sorted(self.words(chosen)))
         if words not in self.cache:
             try:
-                self.cache[words] = compose(words)
+                self.cache[words] = compose(words, self.composer)
             except ConfigError as error:
                 self.cache[words] = str(error)
         return self.cache[words]
@@ -89,13 +91,31 @@ def pairs(groups: Mapping[str, list[str]]) -> list[tuple[tuple[str, str], tuple[
     return [(a, b) for first, second in combinations(each, 2) for a in first for b in second]
 
 
+def sample(bench: Bench, groups: Mapping[str, list[str]], seed: int, wanted: int) -> list[dict[str, str]]:
+    """Points with an option of every group drawn at random; one that the others refuse stays at its default.
+
+    Data and model come first, since most rules ask for them.
+    """
+    generator = random.Random(seed)
+    order = ["data", "model", *(group for group in groups if group not in ("data", "model"))]
+    rows: list[dict[str, str]] = []
+    while len(rows) < wanted:
+        row: dict[str, str] = {}
+        for group in order:
+            candidate = {**row, group: generator.choice(groups[group])}
+            if group == "data" or isinstance(bench.point(candidate), Point):
+                row = candidate
+        if isinstance(bench.point(row), Point):
+            rows.append(row)
+    return rows
+
+
 def cover(
-    bench: Bench, groups: Mapping[str, list[str]], seed: int = 0, wanted: int | None = None, tries: int = 12
+    bench: Bench, groups: Mapping[str, list[str]], seed: int = 0, tries: int = 4
 ) -> tuple[list[dict[str, str]], dict[tuple[tuple[str, str], tuple[str, str]], str]]:
     """Points that hold every pair, and the pairs that are refused with their line.
 
     Greedy: seat an uncovered pair, then add the options of other groups that cover most and still pass preflight.
-    ``wanted`` stops after so many points, for a sample.
     """
     generator = random.Random(seed)
     left = pairs(groups)
@@ -103,7 +123,7 @@ def cover(
     open_pairs = dict.fromkeys(left)
     rows: list[dict[str, str]] = []
     refused: dict[tuple[tuple[str, str], tuple[str, str]], str] = {}
-    while open_pairs and (wanted is None or len(rows) < wanted):
+    while open_pairs:
         pair = next(iter(open_pairs))
         seated = bench.seat(dict(pair), groups)
         if isinstance(seated, str):

@@ -67,6 +67,16 @@ def test_configs_name_no_dropout_of_torch():
         assert not [target for target in targets if target.startswith("torch") and "dropout" in target.lower()], path
 
 
+def test_the_yaml_loader_made_of_another_is_safe():
+    import yaml
+
+    from assay.composition import kept_files
+
+    assert issubclass(kept_files._loader(), yaml.SafeLoader)
+    (module,) = rules.SAFE_YAML
+    assert module == kept_files.__name__
+
+
 def test_all_modules_were_read():
     assert {"assay.run", "assay.errors", "assay.layers.random", "hydra_plugins.assay_points", "train"} <= set(SOURCES)
     assert {"assay.preflight", "assay.cli", "assay.errors", "train"} <= set(TORCH_FREE)

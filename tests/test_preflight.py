@@ -250,6 +250,42 @@ def test_a_file_name_with_everything_in_it(tmp_path):
     assert compose(point.overrides).config == point.config
 
 
+GOOD = [f"some words {number},{'yes' if number % 2 else 'no'}" for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("data", "bad", "said"),
+    [
+        ("text_csv", "one,two,three", "line 6: expected 2 cells, found 3"),
+        ("text_csv", "one", "line 6: expected 2 cells, found 1"),
+        ("text_csv", ",yes", "line 6: the text in column text is empty"),
+        ("text_csv", "one,", "line 6: the label label is empty"),
+        ("tabular_csv", "1", "line 6: expected 2 cells, found 1"),
+    ],
+)
+def test_a_broken_row_is_refused_by_its_line(data, bad, said, tmp_path):
+    lines = ["text,label", *GOOD[:4], bad, *GOOD[4:]]
+    (tmp_path / "a file.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    words = ["data.text=text"] if data == "text_csv" else []
+    line = refusal([f"data={data}", "data.path=a file.csv", "data.label=label", *words])
+    assert "\n" not in line
+    assert "a file.csv" in line
+    assert said in line
+
+
+def test_what_a_file_holds_decides_the_task(tmp_path):
+    """A fact that only the file tells: ``needs: class or labels``."""
+    rows = [f"{number},{number / 7}" for number in range(40)]
+    (tmp_path / "numbers.csv").write_text("\n".join(["a,b", *rows]) + "\n", encoding="utf-8")
+    words = ["data=tabular_csv", "data.path=numbers.csv", "data.label=b"]
+    assert refusal(words).startswith(
+        "task=classification predicts classes; this data holds a number: use task=regression"
+    )
+    chosen = compose([*words, "task=regression"]).config["switches"]
+    assert (chosen["loss"], chosen["model"], chosen["scaling"]) == ("mse", "mlp", "standard")
+    assert "loss=cross_entropy is the log-likelihood" in refusal([*words, "task=regression", "loss=cross_entropy"])
+
+
 class TestOwnOptions:
     """``--config-dir``: options from outside, with rules of their own."""
 

@@ -44,6 +44,7 @@ def create(outputs: str | Path, name: str) -> Path:
 def point_latest(outputs: str | Path, folder: Path) -> None:
     """``outputs/latest`` -> the newest run: a relative link, or a text file where links are not to be had."""
     latest = Path(outputs) / "latest"
+    latest.parent.mkdir(parents=True, exist_ok=True)
     relative = os.path.relpath(folder, outputs)
     temporary = latest.with_name(f".latest-{os.getpid()}")
     try:

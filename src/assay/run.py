@@ -111,7 +111,6 @@ class Job:
         self._refuse_unknown_monitor()
         self.log = build(config["logger"], where, config) if config["logger"] is not None else None
         note = self.log.start() if self.log is not None else None
-        self.points = MetricsCSV(where / "metrics.csv")
         self.progress = Progress(self.total, self.monitor)
         stopping = config["early_stopping"]
         self.recorder = Recorder(
@@ -120,7 +119,7 @@ class Job:
             mode=self.mode,
             cadence=Cadence(config["checkpoint"]["every"]),
             progress=self.progress,
-            sinks=[self.points.write, *([self.log.points] if self.log is not None else [])],
+            sinks=[self.log.points] if self.log is not None else [],
             stopping=build(stopping, mode=self.mode) if stopping is not None else None,
             callbacks=build(config.get("callbacks") or {}),
         )
@@ -133,6 +132,8 @@ class Job:
         folder.write_json(where / "environment.json", facts)
         folder.point_latest(config["outputs"], where)
         self._first_screen(note)
+        self.points = MetricsCSV(where / "metrics.csv")
+        self.recorder.sinks.insert(0, self.points.write)
 
     # building
 

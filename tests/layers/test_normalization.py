@@ -48,7 +48,7 @@ def test_batch(dims, axes):
         expected = affine(normalize(x.numpy(), axes), scale, shift, dims)
         np.testing.assert_allclose(module(x).detach().numpy(), expected, rtol=1e-9, atol=1e-12)
         mean = 0.9 * mean + 0.1 * x.numpy().mean(axes)
-        var = 0.9 * var + 0.1 * x.numpy().var(axes, ddof=x.numel() // 5 - (x.numel() // 5 - 1))
+        var = 0.9 * var + 0.1 * x.numpy().var(axes, ddof=1)
     module.eval()
     x = torch.randn(SHAPES[dims], dtype=torch.float64)
     population = (x.numpy() - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + 1e-5)

@@ -122,3 +122,37 @@ def test_mix_spreads_neighbours():
     assert all(0 <= seed < 2**63 for seed in seeds)
     flips = [bin(mix(0, k) ^ mix(0, k + 1)).count("1") for k in range(200)]
     assert 28 < sum(flips) / len(flips) < 35  # half of 63 bits
+
+
+def test_streams_within_streams_give_back_the_outer_ones(layers):
+    x = torch.ones(50, 40)
+    outer, inner = KeyedStreams(0), KeyedStreams(1)
+    with outer.at(1):
+        first = layers[0](x)
+        with inner.at(1):
+            layers[0](x)
+        with outer:  # entered again, it goes on counting: a layer is not given its first draw twice
+            second = layers[0](x)
+        third = layers[0](x)
+    with outer.at(1):
+        expected = [layers[0](x) for _ in range(3)]
+    assert all(torch.equal(a, b) for a, b in zip((first, second, third), expected, strict=True))
+    assert not torch.equal(first, second)
+    with pytest.raises(RuntimeError, match="with streams"):
+        layers[0](x)
+
+
+def test_streams_end_with_an_exception(layers):
+    with pytest.raises(ZeroDivisionError), KeyedStreams(0):
+        raise ZeroDivisionError
+    with pytest.raises(RuntimeError, match="with streams"):
+        layers[0](torch.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_drops_with_the_same_probability(dtype):
+    """bfloat16 has 256 numbers in [0, 1), which would make 0.001 four times as likely."""
+    layer = Dropout(0.001).train()
+    y = dropped(layer, torch.ones(2_000_000, dtype=dtype))
+    assert y.dtype == dtype
+    assert float((y == 0).double().mean()) == pytest.approx(0.001, rel=0.1)

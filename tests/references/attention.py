@@ -26,9 +26,7 @@ def attention(query, key, value, may_look):
 def self_attention(x, weight, bias, out_weight, out_bias, num_heads, may_look, rotate=None):
     """x (T, S); weight (3S, S) holds the rows of Q, K, V."""
     size = x.shape[1]
-    query, key, value = (
-        x @ weight[k * size : (k + 1) * size].T + bias[k * size : (k + 1) * size] for k in range(3)
-    )
+    query, key, value = (x @ weight[k * size : (k + 1) * size].T + bias[k * size : (k + 1) * size] for k in range(3))
     heads = []
     for head in np.split(np.arange(size), num_heads):
         q, k = query[:, head], key[:, head]

@@ -1,1 +1,1 @@
-"""What `assay bench` measures: each module offers ``comparisons()``, ours beside a reference that anyone could write."""
+"""What `assay bench` measures: each module offers ``comparisons()``, ours beside what anyone could write."""

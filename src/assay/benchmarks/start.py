@@ -25,15 +25,9 @@ def comparisons() -> list[Comparison]:
     folder = root("start")
     ours = partial(until_step, folder, COMMAND[0], COMMAND[1:])
     plain = "benchmarks/plain_lightning.py"
-    work = f"`{' '.join(COMMAND)}` to the end of training step {STEP}, against a script that imports Lightning and torchmetrics"
+    work = f"`{' '.join(COMMAND)}` to the end of step {STEP}, against a plain script with Lightning and torchmetrics"
+    drawn = partial(until_step, folder, plain, ["--random"])
     return [
-        Comparison("start", f"{work} and reads the same data", ours, partial(until_step, folder, plain), "start", 0.85),
-        Comparison(
-            "start, drawn",
-            f"{work} and draws its data, sparing itself scikit-learn",
-            ours,
-            partial(until_step, folder, plain, ["--random"]),
-            "start",
-            0.85,
-        ),
+        Comparison("start", work, ours, partial(until_step, folder, plain), "start", 0.85),
+        Comparison("start, drawn", f"{work}, its data drawn, without scikit-learn", ours, drawn, "start", 0.85),
     ]

@@ -11,8 +11,8 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,25 @@ def by_run(model: str, epochs: int, parameters: int) -> float:
     return summary["training_seconds"] / summary["steps"]
 
 
+@contextmanager
+def offline() -> Generator[None]:
+    """Nothing of a benchmark goes to anybody's account."""
+    before = os.environ.get("WANDB_MODE")
+    os.environ["WANDB_MODE"] = "offline"
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_MODE"]
+        if before is not None:
+            os.environ["WANDB_MODE"] = before
+
+
 def trained(model: str, epochs: int) -> dict[str, Any]:
     """What the summary of a run says."""
     from assay.preflight import compose
     from assay.run import run
 
-    os.environ["WANDB_MODE"] = "offline"  # nothing of a benchmark goes to anybody's account
-    with tempfile.TemporaryDirectory() as outputs:
+    with tempfile.TemporaryDirectory() as outputs, offline():
         folder = Path(outputs) / "run"
         folder.mkdir()
         point = compose(

@@ -14,5 +14,5 @@ def mean_valid(states: Tensor, mask: Tensor | None) -> Tensor:
     """
     if mask is None:
         return states.mean(1)
-    share = mask / mask.sum(1, keepdim=True).clamp(min=1)  # (B, T)
-    return torch.bmm(share.unsqueeze(1).to(states.dtype), states).squeeze(1)
+    share = mask.to(states.dtype) / mask.sum(1, keepdim=True).clamp(min=1)  # (B, T)
+    return torch.bmm(share.unsqueeze(1), states).squeeze(1)

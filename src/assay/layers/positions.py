@@ -58,7 +58,8 @@ class Learned(nn.Module):
 
     def __init__(self, size: int, max_length: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(max_length, size) * 0.02)  # as BERT starts; the paper's 0.1 drowns x
+        self.weight = nn.Parameter(torch.empty(max_length, size))
+        nn.init.normal_(self.weight, std=0.02)  # as BERT starts; the paper's 0.1 drowns x
 
     def forward(self, x: Tensor) -> Tensor:
         length, known = x.shape[1], len(self.weight)

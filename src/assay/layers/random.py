@@ -80,8 +80,8 @@ class KeyedStreams:
         return self
 
     def uniform(self, key: int, like: Tensor) -> Tensor:
-        """Uniform in [0, 1), of the shape and device of ``like``; its type too, but at least float32: half precision has
-        so few numbers that an entry would be dropped by a visibly wrong probability."""
+        """Uniform in [0, 1), of the shape and device of ``like``; of its type too, but float32 at least: half precision
+        has so few numbers that entries would be dropped by a visibly wrong probability."""
         occurrence = self._occurrences.get(key, 0)
         self._occurrences[key] = occurrence + 1
         generator = self._generators.get(like.device)

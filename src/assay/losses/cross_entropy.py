@@ -32,7 +32,8 @@ class CrossEntropy(nn.Module):
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
         log_probs, label, mask, weight = output.log_probs, batch["label"], output.mask, batch.get("weight")
         assert log_probs is not None
-        if mask is None and weight is None and self.label_smoothing == 0 and label.dim() == 1:
+        indices = label.dim() == 1 and not label.is_floating_point()
+        if indices and mask is None and weight is None and self.label_smoothing == 0:
             return {"cross_entropy": Term(F.nll_loss(log_probs, label, reduction="sum"), float(len(label)))}
         return {"cross_entropy": term(self._each(log_probs, label, mask), mask, weight)}
 

@@ -1,0 +1,133 @@
+"""Every schedule of conf/ at its moments of a run, its rates against the formula, and where it goes on after a stop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from assay.contracts import Scope, Stateful
+from assay.errors import ConfigError
+from assay.optim.schedule import Schedule
+from tests.options import option, options
+
+MAX = 0.4
+SCHEDULES = [name for name in options("scheduler") if name != "none"]
+
+
+def optimizer():
+    weight = torch.ones(2, requires_grad=True)
+    weight.grad = torch.ones(2)
+    return torch.optim.SGD([weight], lr=MAX)
+
+
+def schedule(name, steps=20, mode="max", *overrides):
+    made = optimizer()
+    return made, Schedule(option("scheduler", name, f"optim.lr={MAX}", *overrides), made, total_steps=steps, mode=mode)
+
+
+def rates(made, plan, steps):
+    """The rate of each of the next optimiser steps."""
+    seen = []
+    for _ in range(steps):
+        seen.append(made.param_groups[0]["lr"])
+        made.step()
+        plan.stepped()
+    return seen
+
+
+def one_cycle(steps, share):
+    """Smith and Topin 2018 in torch's two cosine phases: MAX / 25 up to MAX, then down to MAX / 25 / 10000."""
+    top = share * steps - 1
+    start, end = MAX / 25, MAX / 25 / 1e4
+    found = []
+    for step in range(steps):
+        low, high, part = (start, MAX, step / top) if step <= top else (end, MAX, 1 - (step - top) / (steps - 1 - top))
+        found.append(low + (high - low) * (1 - math.cos(math.pi * part)) / 2)
+    return found
+
+
+@pytest.mark.parametrize(("steps", "share"), [(20, 0.3), (100, 0.5), (7, 0.3), (4, 0.9)])
+def test_one_cycle_is_its_formula_from_the_first_step_to_the_last(steps, share):
+    made, plan = schedule("onecycle", steps, "max", f"scheduler.pct_start={share}")
+    assert plan.scope is Scope.STEP
+    assert rates(made, plan, steps) == pytest.approx(one_cycle(steps, share), rel=1e-9)
+    plan.epoch_ended()
+    plan.validated(0.0)
+    plan.stepped()  # a step more than was announced keeps the last rate
+    assert made.param_groups[0]["lr"] == pytest.approx(MAX / 25 / 1e4)
+
+
+def test_one_cycle_of_a_single_step():
+    made, plan = schedule("onecycle", 1)
+    assert len(rates(made, plan, 1)) == 1
+
+
+def test_a_rise_of_exactly_one_step_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"^this scheduler cannot divide a run of 4 steps: train longer, or use sch"):
+        schedule("onecycle", 4, "max", "scheduler.pct_start=0.25")
+
+
+@pytest.mark.parametrize(("mode", "better"), [("max", 1), ("min", -1)])
+def test_plateau_falls_after_its_patience_without_improvement(mode, better):
+    made, plan = schedule("plateau", 100, mode, "scheduler.patience=2", "scheduler.factor=0.1")
+    assert plan.scope is Scope.EPOCH
+    seen = []
+    for score in [1, 2, 1, 1, 1, 3, 1, 1, 1]:
+        made.step()
+        plan.stepped()
+        plan.epoch_ended()
+        plan.validated(better * score)
+        seen.append(round(made.param_groups[0]["lr"] / MAX, 9))
+    assert seen == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01]
+
+
+def test_any_other_moves_each_epoch():
+    from functools import partial
+
+    made = optimizer()
+    plan = Schedule(partial(torch.optim.lr_scheduler.StepLR, step_size=2, gamma=0.5), made, total_steps=9, mode="min")
+    assert plan.scope is Scope.EPOCH
+    seen = []
+    for _ in range(5):
+        made.step()
+        plan.stepped()
+        plan.epoch_ended()
+        seen.append(made.param_groups[0]["lr"] / MAX)
+    assert seen == [1, 0.5, 0.5, 0.25, 0.25]
+
+
+def travel(made, plan, moments):
+    seen = []
+    for moment in moments:
+        made.step()
+        plan.stepped()
+        plan.epoch_ended()
+        plan.validated(math.sin(moment))
+        seen.append(made.param_groups[0]["lr"])
+    return seen
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_goes_on_where_it_stopped(name):
+    made, plan = schedule(name, 20)
+    assert isinstance(plan, Stateful)
+    whole = travel(made, plan, range(20))
+    first, before = schedule(name, 20)
+    start = travel(first, before, range(9))
+    state = {key: value.clone() for key, value in before.state().items()}
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+    second, after = schedule(name, 20)
+    second.load_state_dict(first.state_dict())
+    after.load_state(state)
+    assert start + travel(second, after, range(9, 20)) == whole
+    assert len(set(whole)) > 1
+
+
+def test_a_step_before_the_last_leaves_room_for_all():
+    made, plan = schedule("onecycle", 3)
+    state = plan.state()
+    assert int(state["left"]) == 2
+    rates(made, plan, 3)
+    assert int(plan.state()["left"]) == 0
