@@ -50,3 +50,26 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory):
 
     outputs = tmp_path_factory.mktemp("digits") / "outputs"
     return assay.train("model=mlp", "trainer=cpu", "trainer.max_epochs=3", "logger=none", f"outputs={outputs}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--option", metavar="GROUP=NAME", help="only the batteries' cases of this option (assay check)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--option")
+    if wanted:
+        group, _, name = wanted.partition("=")
+        kept = [item for item in items if _is_about(item, group, name)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def _is_about(item: pytest.Item, group: str, name: str) -> bool:
+    """Its own test file, or a case of a battery that names it."""
+    if item.path.stem == f"test_{name}":
+        return True
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    values = {str(value) for value in params.values()}
+    named = name in values and (group in values or item.path.parent.name.startswith(group))
+    return named or bool(values & {f"{group}={name}", f"{group}/{name}", f"{group}/{name}.yaml"})

@@ -39,17 +39,21 @@ class Bench:
 
     Args:
         needs: "group=option" -> the words that option cannot do without (a path, columns).
+        instead: "group=option" -> words of others that it replaces (another label).
         always: words of every point.
     """
 
     needs: Mapping[str, list[str]]
     always: list[str]
+    instead: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     composer: Composer = field(default_factory=Composer)
     cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
 
     def words(self, chosen: Mapping[str, str]) -> list[str]:
         switches = [f"{group}={name}" for group, name in chosen.items()]
-        return [*switches, *(word for switch in switches for word in self.needs.get(switch, [])), *self.always]
+        replaced = {old: new for switch in switches for old, new in self.instead.get(switch, {}).items()}
+        needed = [replaced.get(word, word) for switch in switches for word in self.needs.get(switch, [])]
+        return [*switches, *needed, *self.always]
 
     def point(self, chosen: Mapping[str, str]) -> Point | str:
         """The point, or the line of its refusal."""
@@ -66,7 +70,7 @@ class Bench:
         line = self.point(chosen)
         if isinstance(line, Point):
             return dict(chosen)
-        free = [group for group in ("data", "model", "task", "loss") if group not in chosen]
+        free = [group for group in ("data", "task", "model", "loss") if group not in chosen]
         for size in range(1, len(free) + 1):
             for added in combinations(free, size):
                 for extra in _choices(added, groups):

@@ -107,7 +107,7 @@ def test_a_target_outside_the_allow_list_is_refused(artifact, tmp_path, target, 
             facts["config"][where] = node
 
     edit(artifact, change)
-    with pytest.raises(ConfigError, match="not trusted|not a class or function|does not exist") as caught:
+    with pytest.raises(ConfigError, match=r"not trusted|not a class or function|does not exist") as caught:
         artifacts.load(artifact)
     assert "\n" not in str(caught.value)
     assert not fuse.exists()

@@ -104,7 +104,12 @@ def test_ema_weights_are_the_ones_scored_and_saved(tmp_path):
 
 def test_early_stopping_ends_a_run(tmp_path):
     run = train(
-        tmp_path, "model=linear", "optim.lr=1e-12", "scheduler=none", "early_stopping=patience", "early_stopping.patience=2"
+        tmp_path,
+        "model=linear",
+        "optim.lr=1e-12",
+        "scheduler=none",
+        "early_stopping=patience",
+        "early_stopping.patience=2",
     )
     assert run.summary["epochs"] == 3
 
@@ -190,7 +195,7 @@ def test_a_teacher_distils_into_a_student(tmp_path, digits_run):
 
 
 def test_a_teacher_of_other_data_is_refused(tmp_path, digits_run):
-    with pytest.raises(ConfigError, match="was trained on source image of None|was trained on source"):
+    with pytest.raises(ConfigError, match="was trained on source image"):
         train(
             tmp_path, "data=char_contains", "distillation=kd", f"distillation.teacher.run={digits_run.folder}"
         )  # fmt: skip

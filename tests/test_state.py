@@ -97,7 +97,10 @@ def test_plateau_follows_the_monitored_direction():
 
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = Schedule(
-        partial(torch.optim.lr_scheduler.ReduceLROnPlateau, patience=0, factor=0.5), optimizer, total_steps=9, mode="max"
+        partial(torch.optim.lr_scheduler.ReduceLROnPlateau, patience=0, factor=0.5),
+        optimizer,
+        total_steps=9,
+        mode="max",
     )
     for score in (0.1, 0.2, 0.3):
         schedule.validated(score)

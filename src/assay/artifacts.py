@@ -110,7 +110,7 @@ def load(folder: Path) -> Artifact:
         objective = build(config["loss"], allowed=ARTIFACT_ALLOWED)
         task, network = assemble(config, spec, objective, ARTIFACT_ALLOWED)
         network.to(precision(weights)).load_state_dict(weights)
-        made = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
+        made: Any = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
         preprocessing = made.from_json(facts["preprocessing"]["state"])
     except ConfigError:
         raise

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 Batch = dict[str, Tensor]
-"""Field name -> tensor, batch first. ``index`` (B,) int64 is always there: the example's number within its data set."""
+"""Field name -> tensor, batch first. ``index`` (B,) int64 is always there: the example's number in its data set."""
 
 TrainState = dict[str, Tensor]
-"""Everything a step changes, flat: ``network.…``, ``objective.…``, ``optimizer.…``, ``ema.…``, ``schedule.…``.
+"""Everything a step changes, flat: ``network.…``, ``objective.…``, ``optimizer.…``, ``ema.…``, ``schedule.…`` and
+``counter.…``.
 
 Flat tensors and nothing else, so that a checkpoint is safe to open, two engines can be compared bit for bit, and K
 members of a packed sweep are K rows of one stacked mapping (see :mod:`assay.state`)."""
@@ -60,7 +61,10 @@ class Field:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Field:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,9 @@ class Task(Protocol):
     terms: the objective's terms on one batch, randomness from ``streams`` alone.
     readings: what evaluation keeps of a batch: per-example tensors by name.
     scores: metrics of all readings of a split together, by the names the logger shows.
+    baseline: the trivial answer's name and what it scores on the same readings.
+    table: answers (log_probs, or predicted numbers) as text, with the probability of each.
+    target_names: labels as text.
     """
 
     monitor: str
@@ -190,6 +197,9 @@ class Task(Protocol):
     def terms(self, model: Any, batch: Batch, streams: Streams) -> dict[str, Term]: ...
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]: ...
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]: ...
+    def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]: ...
+    def table(self, answers: Tensor) -> tuple[list[str], list[float]]: ...
+    def target_names(self, label: Tensor) -> list[str]: ...
 
 
 @runtime_checkable

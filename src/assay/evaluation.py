@@ -21,7 +21,9 @@ def evaluate(
     network.to(device).eval()
     kept = []
     for batch in loader:
-        batch = {name: value.to(device, precision if value.is_floating_point() else None) for name, value in batch.items()}
+        batch = {
+            name: value.to(device, precision if value.is_floating_point() else None) for name, value in batch.items()
+        }
         kept.append({name: value.cpu() for name, value in task.readings(network(batch), batch).items()})
     network.to(home).train(was_training)
     if not kept:

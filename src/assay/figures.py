@@ -46,7 +46,9 @@ def curves(metrics: Path, path: Path, monitor: str) -> None:
     for position, (title, names) in enumerate(panels, 1):
         axes = figure.add_subplot(len(panels), 1, position)
         for name in names:
-            axes.plot(*zip(*points[name], strict=True), label=name, linewidth=1.4, marker="." if len(points[name]) < 3 else "")
+            axes.plot(
+                *zip(*points[name], strict=True), label=name, linewidth=1.4, marker="." if len(points[name]) < 3 else ""
+            )
         axes.set(ylabel=title, xlabel="optimiser steps" if position == len(panels) else "")
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)

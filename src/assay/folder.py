@@ -22,7 +22,16 @@ from assay.errors import ConfigError
 
 FORMAT = 1
 PATCH_BYTES = 5_000_000
-_PACKAGES = ("assay", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy", "scikit-learn", "safetensors")
+_PACKAGES = (
+    "assay",
+    "torch",
+    "pytorch-lightning",
+    "torchmetrics",
+    "hydra-core",
+    "numpy",
+    "scikit-learn",
+    "safetensors",
+)
 
 
 def create(outputs: str | Path, name: str) -> Path:
@@ -67,7 +76,9 @@ def find(run: str, outputs: str | Path = "outputs") -> Path:
     if path.is_file() and path.name == "latest":
         path = path.parent / path.read_text(encoding="utf-8").strip()
     if path.is_file() and path.suffix in (".ckpt", ".pt", ".pth", ".bin", ".pkl", ".safetensors"):
-        raise ConfigError(f"{run} is a file of weights; name its run folder or artifact, which also say what they are of")
+        raise ConfigError(
+            f"{run} is a file of weights; name its run folder or artifact, which also say what they are of"
+        )
     if not path.is_dir():
         raise ConfigError(f"{run} is not a run folder or artifact; name one, or latest")
     return path.resolve()

@@ -91,8 +91,7 @@ class _Job:
         self.failures: list[Exception] = []
 
     def __call__(self, config: DictConfig) -> Any:
-        from assay.recorder import Stopped
-        from assay.run import Failed, run
+        from assay.run import Failed, Stopped, run  # run first: it puts off the imports that a step does not need
 
         hydra = HydraConfig.get()
         choices = {

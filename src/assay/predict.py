@@ -152,7 +152,8 @@ def _refuse_other(found: Any, trained: Any, run: str) -> None:
         ours, theirs = trained.fields[name], found.fields[name]
         if (ours.kind, ours.size, ours.names) != (theirs.kind, theirs.size, theirs.names):
             raise ConfigError(
-                f"{run} was trained on {name} {_words(ours)}; this data has {_words(theirs)}: name data of the same kind"
+                f"{run} was trained on {name} {_words(ours)}; this data has {_words(theirs)}: name data of the same "
+                "kind"
             )
 
 

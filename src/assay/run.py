@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -228,7 +228,9 @@ class Job:
             status = "stopped"
             self.module.report()
             self.recorder.save()
-            self._say(f"Stopped at step {self.module.number}; {screens.shown(self.where)}/checkpoints/last.ckpt is saved.")
+            self._say(
+                f"Stopped at step {self.module.number}; {screens.shown(self.where)}/checkpoints/last.ckpt is saved."
+            )
             raise
         except KeyboardInterrupt:
             status = "interrupted"
@@ -388,7 +390,7 @@ def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
 
 
 @contextmanager
-def _signals(recorder: Recorder) -> Iterator[None]:
+def _signals(recorder: Recorder) -> Generator[None]:
     """SIGTERM and the first Ctrl-C end the run after the current step, saved; the second Ctrl-C ends it at once."""
 
     def ask(number: int, frame: Any) -> None:
@@ -410,7 +412,7 @@ def _signals(recorder: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _profiled(on: bool, where: Path) -> Iterator[None]:
+def _profiled(on: bool, where: Path) -> Generator[None]:
     if not on:
         yield
         return
@@ -424,7 +426,7 @@ def _profiled(on: bool, where: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _logging(where: Path) -> Iterator[None]:
+def _logging(where: Path) -> Generator[None]:
     """Warnings of libraries go to log.txt; Lightning's greetings, and what it asks torch in the old way, nowhere."""
     quiet = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
     levels = [logger.level for logger in quiet]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def first(
     if classes is not None:
         line += f" · {classes[0]} classes, the commonest {100 * classes[1]:.1f} %"
     lines = [line, *(f"  {note}" for note in notes)]
-    lines.append(f"{model}: {count(parameters)} parameters · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}")
+    lines.append(
+        f"{model}: {count(parameters)} parameters · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}"
+    )
     lines.append(f"{shown(folder)} · {log}")
     return "\n".join(lines)
 
@@ -85,11 +88,9 @@ def last(
             lines.append(f"Always answering the {baseline_name} does as well: nothing was learnt that helps {metric}.")
     if best_epoch == epochs - 1 and not stopped_early:
         lines.append(f"The last epoch was the best: trainer.max_epochs={2 * epochs} may do better.")
-    lines.append(
-        f"Best at epoch {best_epoch + 1} of {epochs} by {monitor} · trained {seconds:.1f} s, {steps_per_second:.0f} steps/s"
-    )
-    where = shown(folder)
-    quoted = f"'{where}'" if any(c in where for c in " '\"()&;$") else where
+    speed = f"{steps_per_second:.0f} steps/s"
+    lines.append(f"Best at epoch {best_epoch + 1} of {epochs} by {monitor} · trained {seconds:.1f} s, {speed}")
+    quoted = shlex.quote(shown(folder))
     lines += ["Next:", f"  assay predict {quoted} {inputs}", f"  assay evaluate {quoted}", f"  {suggestion(model)}"]
     return "\n".join(lines)
 

@@ -37,7 +37,9 @@ def fill(template: Any, flat: Mapping[str, Tensor], prefix: str = "") -> Any:
     if isinstance(template, Mapping):
         return {key: fill(value, flat, f"{prefix}.{key}" if prefix else str(key)) for key, value in template.items()}
     if isinstance(template, list | tuple):
-        return type(template)(fill(value, flat, f"{prefix}.{i}" if prefix else str(i)) for i, value in enumerate(template))
+        return type(template)(
+            fill(value, flat, f"{prefix}.{i}" if prefix else str(i)) for i, value in enumerate(template)
+        )
     if prefix not in flat:
         return template
     return flat[prefix] if isinstance(template, Tensor) else flat[prefix].item()
@@ -49,7 +51,7 @@ def under(flat: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def optimizer_state(optimizer: Optimizer) -> dict[str, Tensor]:
-    """``moment.<parameter>.<name>`` and ``group.<number>.<hyper-parameter>``, parameters numbered as torch numbers them."""
+    """``moment.<parameter>.<name>`` and ``group.<number>.<key>``, parameters numbered as torch numbers them."""
     plain = optimizer.state_dict()
     groups = [{key: value for key, value in group.items() if key != "params"} for group in plain["param_groups"]]
     return {**flatten(plain["state"], "moment"), **flatten(groups, "group")}

@@ -16,7 +16,7 @@ from typing import Any
 from assay.errors import ConfigError
 
 ALLOWED = ("assay.", "torch.nn.", "torch.optim.", "pytorch_lightning.Trainer")
-"""What a config may name. A trusted package of the user's adds its prefix by the entry point group ``assay.targets``."""
+"""What a config may name. A user's trusted package adds its prefix by the entry point group ``assay.targets``."""
 
 ARTIFACT_ALLOWED = (
     "assay.models.",

@@ -75,11 +75,13 @@ def test_attention_weights_are_dropped_by_our_streams():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_an_example_without_valid_positions_gives_numbers(causal):
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_an_example_without_valid_positions_gives_numbers(causal, dropout):
     x, mask = inputs()
     mask[1] = False
     x.requires_grad_()
-    y = SelfAttention(S, HEADS).double()(x, attention_mask(x, mask, causal))
+    with KeyedStreams(0).at(0):
+        y = SelfAttention(S, HEADS, dropout).double().train()(x, attention_mask(x, mask, causal))
     y.sum().backward()
     assert y.isfinite().all()
     assert x.grad.isfinite().all()

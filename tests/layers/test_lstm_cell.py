@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, last_valid, reversal
+from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, in_one_chunk, last_valid, reversal
 from assay.layers.normalization import layer
 from tests.references import lstm as reference
 
@@ -123,6 +123,17 @@ def test_reversal_is_its_own_inverse_and_moves_valid_positions_only():
     index = reversal(mask)
     assert index[1].tolist() == [3, 2, 1, 0, 4, 5, 6]
     assert torch.equal(index.gather(1, index), torch.arange(T).expand(B, T))
+
+
+def test_one_chunk_holds_the_same_values_side_by_side_and_lets_gradients_through():
+    tensors = [torch.randn(3, 2, requires_grad=True), torch.randn(4, requires_grad=True)]
+    chunk = in_one_chunk(tensors)
+    for view, tensor in zip(chunk, tensors, strict=True):
+        assert torch.equal(view, tensor)
+    assert [view.storage_offset() for view in chunk] == [0, 6]
+    assert chunk[0].untyped_storage().data_ptr() == chunk[1].untyped_storage().data_ptr()
+    (2 * chunk[0]).sum().backward()
+    assert (tensors[0].grad == 2).all()
 
 
 def test_last_valid():

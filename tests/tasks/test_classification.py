@@ -1,4 +1,4 @@
-"""Scores against scikit-learn and plain arithmetic; the head against the formulas of logistic and softmax regression."""
+"""Scores against scikit-learn and plain arithmetic; the head against logistic and softmax regression."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Stem(nn.Module):
 
 def task(kind: str, size: int) -> Classification:
     names = tuple(f"c{i}" for i in range(size))
-    return Classification(DataSpec({"source": Field("vector", (4,)), "label": Field(kind, (), size, names=names)}), CrossEntropy())
+    return Classification(
+        DataSpec({"source": Field("vector", (4,)), "label": Field(kind, (), size, names=names)}), CrossEntropy()
+    )
 
 
 def made(kind: str, size: int, count: int = 200):

@@ -13,6 +13,7 @@ from rich.table import Table
 from assay.contracts import Field
 from assay.data.dataset import DataSet
 from assay.data.examples import Examples
+from assay.targets import build
 
 _CLASSES_SHOWN = 20
 _SAMPLES = 3
@@ -26,9 +27,7 @@ class Point(Protocol):
 
 def describe_command(point: Point) -> int:
     """Prints splits, balance, lengths, licence, samples and notes of ``point.config``'s data; the exit code."""
-    from hydra.utils import instantiate
-
-    dataset: DataSet = instantiate(point.config["data"], _convert_="all")
+    dataset: DataSet = build(point.config["data"])
     dataset.setup()
     name = point.config.get("switches", {}).get("data", type(dataset).__name__)
     console = Console(highlight=False, soft_wrap=True)

@@ -12,8 +12,8 @@ from assay.errors import ConfigError
 
 
 class Teacher(Protocol):
-    """``fit(spec)`` refuses data it was not trained on; ``teacher(batch) -> Output``, without gradients, in eval mode, on the batch's device; not an ``nn.Module``, so
-    that it is never counted, moved or saved with the student."""
+    """``fit(spec)`` refuses data it was not trained on; ``teacher(batch) -> Output`` has no gradients, is in eval mode
+    and on the batch's device. It is not part of the student's module tree: never counted, moved or saved with it."""
 
     def fit(self, spec: DataSpec) -> None: ...
     def __call__(self, batch: Batch) -> Output: ...
@@ -42,19 +42,19 @@ class KnowledgeDistillation(nn.Module):
         self.objective = objective
         self.alpha = alpha
         self.temperature = temperature
-        self.__dict__["teacher"] = teacher  # outside the module tree
+        self._teacher = [teacher]  # in a list it is outside the module tree
         self.features: tuple[str, ...] = tuple(getattr(objective, "features", ()))
 
     def fit(self, spec: DataSpec) -> None:
         """Called once the data are known: the teacher refuses what it was not trained on."""
-        self.teacher.fit(spec)
+        self._teacher[0].fit(spec)
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
         terms = self.objective(output, batch)
         if self.alpha == 0:
             return terms
         scaled = {name: Term((1 - self.alpha) * term.total, term.weight) for name, term in terms.items()}
-        divergence = kl(self.teacher(batch), output, self.temperature)
+        divergence = kl(self._teacher[0](batch), output, self.temperature)
         count = divergence.numel()
         return {**scaled, "distillation": Term(self.alpha * self.temperature**2 * divergence.sum(), count)}
 

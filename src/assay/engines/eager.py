@@ -72,7 +72,8 @@ class Eager(pl.LightningModule):
     # training
 
     def on_train_start(self) -> None:
-        self._move = self.optimizers().step  # counts the step for the Trainer
+        optimizer: Any = self.optimizers()
+        self._move = optimizer.step  # counts the step for the Trainer
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         self._backward = self.manual_backward if scaled or self.trainer.world_size > 1 else Tensor.backward
         if scaled and self.step.clip is not None:
@@ -167,9 +168,12 @@ class Eager(pl.LightningModule):
 class _Unscaled:
     """Clipping under float16 loss scaling: the gradients are brought back to their size first."""
 
-    def __init__(self, clip: Callable[[list[Tensor]], Any], trainer: pl.Trainer, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, clip: Callable[[list[Tensor]], Any], trainer: pl.Trainer, optimizer: torch.optim.Optimizer
+    ) -> None:
         self.clip, self.trainer, self.optimizer = clip, trainer, optimizer
 
     def __call__(self, parameters: list[Tensor]) -> Any:
-        self.trainer.precision_plugin.scaler.unscale_(self.optimizer)
+        plugin: Any = self.trainer.precision_plugin
+        plugin.scaler.unscale_(self.optimizer)
         return self.clip(parameters)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 WORTHWHILE = 50_000_000
-"""Multiply-adds of one training batch's forward pass above which a second thread pays. Below it, waking threads costs more than they
-do: with a second job on the machine, a hundred times more."""
+"""Multiply-adds of one training batch's forward pass above which a second thread pays. Below it, waking threads costs
+more than they do: with a second job on the machine, a hundred times more."""
 
 
 @torch.inference_mode()

@@ -54,9 +54,7 @@ class KernelLSTM(nn.Module):
         input_weight, *rest = lstm.parameters()  # in torch's order: W, U, and a bias each
         weights = [torch.cat([input_weight, hold], 1), *rest]
         if x.is_cuda:  # cuDNN wants its weights in one chunk, and warns where it has to collect them
-            chunk = torch.cat([weight.flatten() for weight in weights])
-            pieces = chunk.split([weight.numel() for weight in weights])
-            weights = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+            weights = in_one_chunk(weights)
         x = torch.cat([x, (~mask).unsqueeze(-1).to(x.dtype)], -1)  # (B, T, D + 1)
         if start is None:
             zero = x.new_zeros(1, len(x), size)
@@ -109,6 +107,12 @@ class NormalizedLSTM(nn.Module):
                 h, c = torch.where(valid[t], h_new, h), torch.where(valid[t], c_new, c)
             states.append(h)
         return torch.stack(states, 1), (h, c)
+
+
+def in_one_chunk(tensors: list[Tensor]) -> list[Tensor]:
+    """The same values as views of one tensor, one after the other."""
+    pieces = torch.cat([tensor.flatten() for tensor in tensors]).split([tensor.numel() for tensor in tensors])
+    return [piece.view_as(tensor) for piece, tensor in zip(pieces, tensors, strict=True)]
 
 
 def last_valid(states: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:

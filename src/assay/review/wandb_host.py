@@ -6,15 +6,9 @@ wandb itself asks nobody: without a key it raises, and with a key but no network
 
 from __future__ import annotations
 
-import base64
 import configparser
-import http.client
-import json
-import netrc
 import os
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,6 +105,8 @@ def key() -> str | None:
     """WANDB_API_KEY, else the entry of the host in ~/.netrc."""
     if found := os.environ.get("WANDB_API_KEY"):
         return found
+    import netrc
+
     names = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
     for name in names:
         try:
@@ -124,60 +120,10 @@ def key() -> str | None:
 
 def _ask_in_time(secret: str | None) -> str | None:
     """The problem, within ANSWER_SECONDS whatever happens: looking up a name has no time limit of its own."""
+    from assay.review.wandb_ask import problem  # HTTP costs 50 ms to import, which a preflight need not wait for
+
     answer: list[str | None] = []
-    asking = threading.Thread(target=lambda: answer.append(_ask(secret)), daemon=True)
+    asking = threading.Thread(target=lambda: answer.append(problem(secret)), daemon=True)
     asking.start()
     asking.join(ANSWER_SECONDS)
     return answer[0] if answer else f"{host()} did not answer within {ANSWER_SECONDS:g} s"
-
-
-def _ask(secret: str | None) -> str | None:
-    """Asks the host who the key belongs to. Without a key (an identity token, which wandb exchanges itself) any answer
-    will do."""
-    try:
-        known = _query("query Viewer { viewer { id } }", "Viewer", {}, secret)["viewer"] is not None
-    except urllib.error.HTTPError as error:
-        if secret is None and error.code < 500:
-            return None
-        says = "refused the key with" if error.code in (401, 403) else "answered"
-        return f"{host()} {says} {error.code}"
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return f"{host()} cannot be reached"
-    return None if known or secret is None else f"{host()} does not know the key"
-
-
-def last_step(project: str, entity: str | None, run_id: str) -> int | None:
-    """The ``_step`` of the last line of history that the host holds of a run, -1 where it holds none.
-
-    This asks what wandb itself asks when it resumes a run. None where the host did not say.
-    """
-    query = """query RunResumeStatus($project: String, $entity: String, $name: String!) {
-      model(name: $project, entityName: $entity) { bucket(name: $name, missingOk: true) { historyTail } } }"""
-    variables = {"project": project, "entity": entity, "name": run_id}
-    try:
-        bucket = _query(query, "RunResumeStatus", variables, key())["model"]["bucket"]
-        lines = json.loads(bucket["historyTail"] or "[]")
-        return max((int(json.loads(line)["_step"]) for line in lines), default=-1)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return None
-
-
-def _query(query: str, name: str, variables: Mapping[str, Any], secret: str | None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "User-Agent": "assay"}
-    if secret is not None:
-        headers["Authorization"] = "Basic " + base64.b64encode(f"api:{secret}".encode()).decode()
-    body = json.dumps({"query": query, "operationName": name, "variables": dict(variables)}).encode()
-    request = urllib.request.Request(f"{base_url()}/graphql", data=body, headers=headers)
-    try:
-        with urllib.request.build_opener(_Stay).open(request, timeout=ANSWER_SECONDS) as response:
-            return json.loads(response.read())["data"]
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib would hand the key on to whatever host is named."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
-        return None

@@ -25,7 +25,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from assay.review import metrics_csv, wandb_host
+from assay.review import metrics_csv, wandb_ask, wandb_host
 from assay.review.redact import redact_text
 from assay.review.wandb_log import Outcome
 
@@ -232,7 +232,7 @@ def _arrived(project: str, entity: str | None, run_id: str, rows: int) -> bool:
         return True
     for wait_seconds in (0.0, 0.5, 1.5):  # the host may need a moment to count
         time.sleep(wait_seconds)
-        last = wandb_host.last_step(project, entity, run_id)
+        last = wandb_ask.last_step(project, entity, run_id)
         if last is not None and rows_before(last + 1) >= rows:
             return True
     return False

@@ -20,7 +20,7 @@ class Classifier(nn.Module):
         batch["source"] as the data publish it -> Output with logits (B, C), or (B, L) for labels
     """
 
-    def __init__(self, stem: nn.Module, encoder: nn.Module, kind: str, size: int) -> None:
+    def __init__(self, stem: nn.Module, encoder: Any, kind: str, size: int) -> None:
         super().__init__()
         self.stem = stem
         self.encoder = encoder
@@ -63,7 +63,7 @@ class Classification:
             return self.objective(model(batch), batch)
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Per example: ``index`` (B,), ``label``, ``log_probs`` and ``loss`` (B,), the label's negative log-likelihood."""
+        """Per example: ``index`` (B,), ``label``, ``log_probs``, and ``loss`` (B,), its negative log-likelihood."""
         assert output.log_probs is not None
         label = batch["label"].long()
         nll = -output.log_probs.gather(-1, label.unsqueeze(-1)).squeeze(-1)
@@ -79,9 +79,10 @@ class Classification:
 
         label, log_probs = readings["label"], readings["log_probs"]
         loss = float(readings["loss"].double().mean())
+        options: dict[str, Any]
         if self.kind == "labels":
             present = log_probs[..., 1].exp()
-            options: dict[str, Any] = {"num_labels": self.size, "validate_args": False}
+            options = {"num_labels": self.size, "validate_args": False}
             values = {
                 "accuracy": metrics.multilabel_accuracy(present, label, average="micro", **options),
                 "micro_f1": metrics.multilabel_f1_score(present, label, average="micro", **options),
@@ -114,14 +115,14 @@ class Classification:
         }
         return "majority", self.scores(constant)
 
-    def table(self, log_probs: Tensor) -> tuple[list[str], list[float]]:
+    def table(self, answers: Tensor) -> tuple[list[str], list[float]]:
         """Per example: the predicted name, and its probability. Labels are joined by ``|``; their probability is that
         of the whole set, taken as independent."""
         if self.kind == "labels":
-            present = log_probs.argmax(-1).bool()  # (B, L)
+            present = answers.argmax(-1).bool()  # (B, L)
             names = ["|".join(n for n, on in zip(self.names, row, strict=True) if on) for row in present.tolist()]
-            return names, log_probs.max(-1).values.sum(-1).exp().tolist()
-        best = log_probs.max(-1)
+            return names, answers.max(-1).values.sum(-1).exp().tolist()
+        best = answers.max(-1)
         return [self.names[i] for i in best.indices.tolist()], best.values.exp().tolist()
 
     def target_names(self, label: Tensor) -> list[str]:

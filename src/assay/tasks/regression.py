@@ -14,7 +14,7 @@ from assay.contracts import Batch, DataSpec, Output, Streams, Term
 class Regressor(nn.Module):
     """Stem, encoder and one linear unit: batch["source"] -> Output with logits (B,), in deviations from the mean."""
 
-    def __init__(self, stem: nn.Module, encoder: nn.Module) -> None:
+    def __init__(self, stem: nn.Module, encoder: Any) -> None:
         super().__init__()
         self.stem = stem
         self.encoder = encoder
@@ -76,10 +76,12 @@ class Regression:
     def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
         """What always answering the training split's mean would score."""
         label = readings["label"].cpu()
-        return "mean", self.scores({"label": label, "prediction": torch.full_like(label, train_labels.double().mean())})
+        return "mean", self.scores(
+            {"label": label, "prediction": torch.full_like(label, float(train_labels.double().mean()))}
+        )
 
-    def table(self, prediction: Tensor) -> tuple[list[str], list[float]]:
-        return [f"{value:.6g}" for value in prediction.tolist()], []
+    def table(self, answers: Tensor) -> tuple[list[str], list[float]]:
+        return [f"{value:.6g}" for value in answers.tolist()], []
 
     def target_names(self, label: Tensor) -> list[str]:
         return [f"{value:.6g}" for value in label.tolist()]
