@@ -90,3 +90,16 @@ def test_an_example_without_valid_positions_gives_numbers(causal, dropout):
 def test_heads_must_divide_the_size():
     with pytest.raises(ConfigError, match=r"model\.num_heads=3 does not divide model\.size=8"):
         SelfAttention(8, 3)
+
+
+def test_it_starts_as_torchs_does():
+    torch.manual_seed(0)
+    ours, theirs = SelfAttention(64, 4), nn.MultiheadAttention(64, 4)
+    bound = (6 / (64 + 3 * 64)) ** 0.5  # Xavier uniform of the three matrices together
+    for weight in (ours.weight, theirs.in_proj_weight):
+        assert 0.99 * bound < float(weight.detach().abs().max()) <= bound
+    assert not ours.bias.any()
+    assert not ours.output.bias.any()
+    assert not theirs.out_proj.bias.any()
+    spread = [float(part.weight.detach().std()) for part in (ours.output, theirs.out_proj)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.05)

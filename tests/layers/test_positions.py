@@ -47,3 +47,19 @@ def test_learned_adds_its_rows_and_refuses_longer_inputs():
     torch.testing.assert_close(learned(x), x + learned.weight[:5])
     with pytest.raises(ConfigError, match=r"knows 6 positions and an input has 7: raise model\.max_length"):
         learned(torch.randn(2, 7, 4))
+
+
+def test_learned_starts_small():
+    torch.manual_seed(0)
+    assert float(Learned(64, max_length=100).weight.detach().std()) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_tells_late_positions_apart(dtype):
+    """bfloat16 counts 256, 256, 258: angles are computed in float64, and rounded last."""
+    x = torch.zeros(1, 700, 8, dtype=dtype)
+    for length in (700, 8):  # kept ready, and as they come
+        y = Sinusoidal(8, length).to(dtype)(x)[0]
+        np.testing.assert_allclose(y.double().numpy(), reference.sinusoids(700, 8), atol=4e-3)
+        turned = Rotary(8, length).to(dtype)(torch.ones(1, 1, 700, 8, dtype=dtype))[0, 0]
+        np.testing.assert_allclose(turned.double().numpy(), reference.rotate(np.ones((700, 8))), atol=2e-2)

@@ -188,3 +188,20 @@ def test_no_two_drawing_layers_share_a_key(case):
     keys = [module.key for module in net.modules() if isinstance(getattr(module, "key", None), int)]
     assert len(keys) == len(set(keys)) > 0
     assert 0 not in keys
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.kind == "sequence"], ids=str)
+def test_mixed_precision_learns_about_the_same(case):
+    net, x = network(case).train(), source(case, torch.float32)
+
+    def gradient() -> Tensor:
+        net.zero_grad()
+        with KeyedStreams(0):
+            loss = net({"source": x}).logits.square().mean()
+        loss.backward()
+        return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
+
+    exact = gradient()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = gradient()
+    assert F.cosine_similarity(exact, mixed, 0) > 0.98
