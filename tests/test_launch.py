@@ -40,7 +40,7 @@ def runs(tmp_path, monkeypatch):
         calls.then(config)
 
     module, recorder = ModuleType("assay.run"), ModuleType("assay.recorder")
-    module.run, module.Failed, recorder.Stopped = run, Failed, Stopped
+    module.run, module.Failed, module.Stopped, recorder.Stopped = run, Failed, Stopped, Stopped
     monkeypatch.setitem(sys.modules, "assay.run", module)
     monkeypatch.setitem(sys.modules, "assay.recorder", recorder)
     return calls

@@ -25,7 +25,7 @@ members of a packed sweep are K rows of one stacked mapping (see :mod:`assay.sta
 
 
 class Scope(StrEnum):
-    """How often a part changes its state: an engine may skip what a longer scope owns, never what a shorter one does."""
+    """How often a part changes its state: an engine may skip what a longer scope owns, never a shorter one's."""
 
     STEP = "step"  # every optimiser step: parameters, moments, EMA, per-step schedules
     EPOCH = "epoch"  # every validation: early stopping, plateau, the best score
