@@ -7,6 +7,7 @@ itself, so it can be moved.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -152,6 +153,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+def source_digest() -> str:
+    """sha256 over this package's own source: what code made an artifact, commit or not."""
+    here = Path(__file__).resolve().parent
+    summed = hashlib.sha256()
+    for path in sorted(here.rglob("*.py")):
+        summed.update(f"{path.relative_to(here).as_posix()}\0".encode() + path.read_bytes())
+    return summed.hexdigest()
+
+
 def write_source(folder: Path) -> dict[str, Any]:
     """``source.patch``: the uncommitted difference, 5 MB at most; returns the commit and what was left out."""
     from assay.review.redact import redact_text
@@ -189,6 +199,7 @@ def environment(device: str, threads: int, seed: int, chosen: Mapping[str, Any],
 
     return {
         "versions": versions(),
+        "source_digest": source_digest(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "device": device,

@@ -297,6 +297,7 @@ class Job:
             "sizes": {name: len(split) for name, split in self.dataset.splits.items()},
             "test": test,
             "versions": folder.versions(),
+            "source_digest": folder.source_digest(),
         }
         artifacts.save(self.where / "artifact", self.network, self.config, self.spec, self.dataset.preprocessing, card)
         figures.write(self.where, self.task, readings, self.monitor)

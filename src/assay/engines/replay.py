@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from assay.contracts import Batch
-from assay.engines.step import Step
+from assay.engines.step import Step, divide
+
+SHOWN = 8  # examples named in the line
 
 
 @dataclass(frozen=True)
 class Culprit:
-    """Where the first value that is not finite appeared. ``examples`` are their numbers in the data set."""
+    """Where the first value that is not finite appeared. ``examples`` are their numbers in the data set: those that
+    break the layer by themselves, or the whole batch where none does; a few more than are shown."""
 
     step: int
     layer: str
@@ -27,36 +31,43 @@ class Culprit:
     examples: tuple[int, ...]
 
     def __str__(self) -> str:
-        shown = ", ".join(map(str, self.examples[:8])) + (", …" if len(self.examples) > 8 else "")
-        return f"step {self.step}: {self.what} of {self.layer}" + (f", examples {shown}" if shown else "")
+        shown = ", ".join(map(str, self.examples[:SHOWN])) + (", …" if len(self.examples) > SHOWN else "")
+        noun = "example" if len(self.examples) == 1 else "examples"
+        return f"step {self.step}: {self.what} of {self.layer}" + (f", {noun} {shown}" if shown else "")
+
+
+class _Broken(Exception):
+    """A value of the step under way is not finite: (layer, what, batch)."""
 
 
 class _Watch:
-    """Forward hooks on every leaf module: remembers the first one whose output is not finite."""
+    """Forward hooks on every module: remembers the first one whose output is not finite, and the batch it was given."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.found: tuple[str, tuple[int, ...]] | None = None
+        self.found: str | None = None
+        self.batch: Batch = {}
         self._handles = [
-            module.register_forward_hook(self._hook(name))
-            for name, module in network.named_modules()
-            if not list(module.children())
+            module.register_forward_hook(self._hook(name)) for name, module in network.named_modules() if name
         ]
+        self._handles.append(network.register_forward_pre_hook(self._remember))
+
+    def _remember(self, network: nn.Module, inputs: Any) -> None:
+        self.batch = inputs[0]
 
     def _hook(self, name: str) -> Callable[..., None]:
         def look(module: nn.Module, inputs: Any, output: Any) -> None:
-            if self.found is not None:
-                return
-            for tensor in _tensors(output):
-                if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                    rows = (~torch.isfinite(tensor.detach().reshape(len(tensor), -1))).any(1)
-                    self.found = (name, tuple(rows.nonzero().flatten().tolist()))
-                    return
+            if self.found is None and not _finite(_tensors(output)):
+                self.found = name
 
         return look
 
     def remove(self) -> None:
         for handle in self._handles:
             handle.remove()
+
+
+def _finite(tensors: Iterable[Tensor]) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
 
 
 def _tensors(nested: Any) -> Iterable[Tensor]:
@@ -93,33 +104,74 @@ def find(
     names = {id(p): name for name, p in step.network.named_parameters()}
     watch = _Watch(step.network)
     try:
-        if done >= len(loader):
-            epoch, done = epoch + 1, 0
         while number < last:
             loader.set_epoch(epoch)
             loader.start = done
-            for micro_batches in loader:
+            for micro_batches in loader if done < len(loader) else ():
                 batches: list[Batch] = move(micro_batches)
-                loss = step(batches, epoch, number)
+                try:
+                    step(batches, epoch, number, partial(_backward, step, watch, names))
+                    _look_at_weights(step, names)
+                except _Broken as broken:
+                    layer, what, batch = broken.args
+                    examples = _guilty(step, watch, batch, number) if batch else ()
+                    return Culprit(number + 1, layer, what, examples)
                 number += 1
-                indices = torch.cat([b["index"] for b in batches]).tolist()
-                if watch.found is not None:
-                    layer, rows = watch.found
-                    return Culprit(number, layer, "the output", tuple(indices[r] for r in rows if r < len(indices)))
-                if not bool(torch.isfinite(loss)):
-                    return Culprit(number, "the objective", "the loss", tuple(indices))
-                for p in step.parameters:
-                    if p.grad is not None and not bool(torch.isfinite(p.grad).all()):
-                        return Culprit(number, names.get(id(p), "the objective"), "the gradient", tuple(indices))
-                    if not bool(torch.isfinite(p).all()):
-                        return Culprit(number, names.get(id(p), "the objective"), "the updated weight", ())
                 if number >= last:
                     return None
             if step.schedule is not None:
-                step.schedule.epoch_ended()
                 if epoch in scores:
                     step.schedule.validated(scores[epoch])
+                step.schedule.epoch_ended()
             epoch, done = epoch + 1, 0
     finally:
         watch.remove()
     return None
+
+
+def _backward(step: Step, watch: _Watch, names: Mapping[int, str], loss: Tensor, **options: Any) -> None:
+    """Differentiates as the step would, then looks: the weights have not moved yet."""
+    if watch.found is not None:
+        raise _Broken(watch.found, "the output", watch.batch)
+    if not _finite([loss]):
+        raise _Broken("the objective", "the loss", watch.batch)
+    loss.backward(**options)
+    for p in reversed(step.parameters):  # the last layer's gradient is the first to be computed
+        if p.grad is not None and not _finite([p.grad]):
+            raise _Broken(names.get(id(p), "the objective"), "the gradient", watch.batch)
+
+
+def _look_at_weights(step: Step, names: Mapping[int, str]) -> None:
+    for p in step.parameters:
+        if not _finite([p]):
+            raise _Broken(names.get(id(p), "the objective"), "the updated weight", {})
+
+
+def _guilty(step: Step, watch: _Watch, batch: Batch, number: int) -> tuple[int, ...]:
+    """The examples of a batch that break the step by themselves, by halving; all of them where only their being
+    together does. What normalises over a batch sees each example twice: alone it has no variance."""
+    index = batch["index"].tolist()
+    guilty: list[int] = []
+
+    def breaks(rows: Tensor) -> bool:
+        watch.found = None
+        part = {name: value[rows] for name, value in batch.items()}
+        step.optimizer.zero_grad()
+        loss = divide(step.task.terms(step.network, part, step.streams.at(number)))
+        if watch.found is not None or not _finite([loss]):
+            return True
+        loss.backward()
+        return not _finite(p.grad for p in step.parameters if p.grad is not None)
+
+    def halve(rows: Tensor) -> None:
+        if len(guilty) > SHOWN or not breaks(rows if len(rows) > 1 else rows.repeat(2)):
+            return
+        if len(rows) == 1:
+            guilty.append(index[int(rows)])
+            return
+        middle = len(rows) // 2
+        halve(rows[:middle])
+        halve(rows[middle:])
+
+    halve(torch.arange(len(index), device=batch["index"].device))
+    return tuple(guilty or index)
