@@ -54,7 +54,7 @@ REFUSED: dict[str, list[tuple[list[str], list[str]]]] = {
     ],
     "type": [
         (["optim.lr=abc"], ["optim.lr=abc needs a number"]),
-        (["optim.lr=null"], ["optim.lr=null needs a number", "0.003"]),
+        (["optim.lr=null"], ["optim.lr=null needs a number", "0.006"]),
         (["model.hidden_size=3.5"], ["needs a whole number", "128"]),
         (["model.bidirectional=5"], ["needs true or false"]),
         (["model=mlp", "model.hidden_sizes=32"], ["needs a list of values, each a whole number"]),

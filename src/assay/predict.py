@@ -69,6 +69,8 @@ def load(run: str | Path, outputs: str = "outputs") -> Predictor:
 
 def predict_command(run: str, inputs: list[str], format: str = "table", output: str | None = None) -> int:
     """Predicts files, folders, literal texts or standard input (``-``); writes a table, CSV or JSON lines."""
+    if output is not None and (Path(output).is_dir() or not Path(output).absolute().parent.is_dir()):
+        raise ConfigError(f"--output {output} cannot be written: name a file in a folder that is there")
     predictor = load(run)
     preprocessing = predictor.artifact.preprocessing
     ids, raws = preprocessing.read(inputs or ["-"])
@@ -81,7 +83,10 @@ def predict_command(run: str, inputs: list[str], format: str = "table", output: 
     if output is None:
         print(text)
     else:
-        Path(output).write_text(text + "\n", encoding="utf-8")
+        try:
+            Path(output).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"--output {output} cannot be written ({error.strerror}); name another file") from error
     return 0
 
 
@@ -124,13 +129,14 @@ def evaluate_command(run: str, overrides: list[str]) -> int:
     where = find(run)
     artifact = artifacts.load(find_artifact(run))
     if overrides:
-        typed = [f"model={artifact.config['switches']['model']}"] if "model" in artifact.config["switches"] else []
-        config = compose([*typed, f"data={artifact.config['switches']['data']}", *overrides]).config
+        config = compose([*_typed(where, artifact, overrides), *overrides]).config
     else:
         if not (where / "config.yaml").is_file():
             raise ConfigError(f"{run} is an artifact without its run; say on what: data=… with its path")
         config = read_config(where)
     dataset = build(config["data"])
+    if hasattr(dataset, "fitted"):  # else nothing is fitted that its source depends on
+        dataset.fitted = artifact.preprocessing
     dataset.setup()
     trained: DataSpec = artifact.spec
     _refuse_other(dataset.spec, trained, run)
@@ -144,6 +150,21 @@ def evaluate_command(run: str, overrides: list[str]) -> int:
     for name, value in scores.items():
         print(f"test/{name:<{width}}  {value:.4f}")
     return 0
+
+
+def _typed(where: Path, artifact: artifacts.Artifact, overrides: Sequence[str]) -> list[str]:
+    """What the run's command said of its model and, unless another set is named, of its data."""
+    import yaml
+
+    switches = artifact.config["switches"]
+    own = [f"{group}={switches[group]}" for group in ("model", "task", "loss") if group in switches]
+    if any(one.startswith("data=") for one in overrides):
+        return own
+    path = where / "overrides.yaml"
+    typed = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
+    groups = ("data", "tokenizer", "scaling", "impute", "stem")
+    said = [str(one) for one in typed if str(one).lstrip("+~").split("=")[0].split(".")[0] in groups]
+    return [*own, f"data={switches['data']}", *said]
 
 
 def _refuse_other(found: Any, trained: Any, run: str) -> None:

@@ -90,9 +90,12 @@ class Recorder:
             self._best_written = False
         if self.module.step.schedule is not None:
             self.module.step.schedule.validated(score)
+        return self.stopping is not None and self.stopping.update(score)
+
+    def epoch_ended(self, epoch: int) -> None:
+        """After validation, stopping and schedule have had their say: what is saved here starts the next epoch."""
         if self.cadence.due_after_epoch(epoch):
             self.save()
-        return self.stopping is not None and self.stopping.update(score)
 
     def _weights(self) -> dict[str, Tensor]:
         """A copy of the weights that were scored: the averaged ones where EMA is on."""

@@ -12,12 +12,12 @@ fast_imports()  # before Lightning: what a training step does not need stays unl
 import logging
 import shutil
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from assay.review.metrics_csv import MetricsCSV
 from assay.targets import build
 
 OVERFIT_EXAMPLES = 10
+FAST_STEPS = 2
 PROFILE_STEPS = 50
 
 
@@ -68,8 +69,15 @@ def run(config: dict[str, Any], overrides: Sequence[str], where: Path) -> dict[s
             job = Job(config, overrides, where)
         except ConfigError:
             shutil.rmtree(where, ignore_errors=True)
+            with suppress(OSError):  # the day and the outputs folder, where this run was their first
+                where.parent.rmdir()
+                where.parent.parent.rmdir()
             raise
         return job.run()
+
+
+class _AtOnce(BaseException):
+    """The second Ctrl-C. Not a KeyboardInterrupt: Lightning turns one into exit code 1."""
 
 
 class Job:
@@ -77,6 +85,7 @@ class Job:
 
     def __init__(self, config: dict[str, Any], overrides: Sequence[str], where: Path) -> None:
         self.config = config
+        self.overrides = overrides
         self.where = where
         self.switches: Mapping[str, str] = config["switches"]
         self.trainer_keys = dict(config["trainer"])
@@ -100,7 +109,8 @@ class Job:
         )
         self.data = DataModule(dataset, seed=config["seed"], accumulate=config["accumulate"])
         self.data.setup()
-        steps = len(self.data.train_dataloader()) * self.trainer_keys["max_epochs"]
+        each = len(self.data.train_dataloader())
+        steps = min(each, self.trainer_keys.get("limit_train_batches", each)) * self.trainer_keys["max_epochs"]
         limit = self.trainer_keys["max_steps"]
         self.total = steps if limit < 0 else min(steps, limit)
         size = config["data"]["batch_size"]
@@ -179,7 +189,7 @@ class Job:
             dataset.splits = {"train": few, "val": few, "test": few}
             self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
         elif debug == "fast":
-            self.trainer_keys["max_steps"] = 2
+            self.trainer_keys |= {"max_epochs": 1, "limit_train_batches": FAST_STEPS}
         elif debug == "profile":
             self.trainer_keys["max_steps"] = PROFILE_STEPS
 
@@ -209,10 +219,12 @@ class Job:
         started = time.monotonic()
         status, line = "failed", None
         try:
-            with _signals(self.recorder), _profiled(self.config["debug"] == "profile", self.where):
-                self._fit()
+            with _signals(self.recorder):
+                with _profiled(self.config["debug"] == "profile", self.where):
+                    self._fit()
+                summary = self._finish(time.monotonic() - started)
             status = "done"
-            return self._finish(time.monotonic() - started)
+            return summary
         except NonFiniteLoss:
             line = self._explain_non_finite()
             raise Failed(line) from None
@@ -232,9 +244,9 @@ class Job:
                 f"Stopped at step {self.module.number}; {screens.shown(self.where)}/checkpoints/last.ckpt is saved."
             )
             raise
-        except KeyboardInterrupt:
+        except _AtOnce:
             status = "interrupted"
-            raise
+            raise KeyboardInterrupt from None
         finally:
             self.progress.finished()
             if status != "done":
@@ -317,11 +329,21 @@ class Job:
                 steps_per_second=speed,
                 folder=self.where,
                 inputs=screens.INPUTS.get(self.spec.source.kind, "INPUT"),
-                stopped_early=self.module.number < self.total,
+                overrides=self.overrides,
+                longer=self._longer(),
             )
             + (f"\n{note}" if note else "")
         )
         return summary
+
+    def _longer(self) -> str | None:
+        history, best = self.recorder.history, self.recorder.best_epoch
+        earlier = (score for epoch, score in history.items() if epoch < best)
+        if self.module.number < self.total or history.get(best) in earlier:  # as good before: more would not help
+            return None
+        if self.trainer_keys["max_steps"] > 0:
+            return f"trainer.max_steps={2 * self.module.number}"
+        return f"trainer.max_epochs={2 * self.trainer_keys['max_epochs']}"
 
     def _training_scores(self) -> dict[str, float]:
         """Scores on as many training examples as there are test ones: the gap needs no more."""
@@ -354,19 +376,28 @@ class Job:
         self._say(text)
 
     def _say(self, text: str) -> None:
-        print(text, flush=True)
         with open(self.where / "log.txt", "a", encoding="utf-8") as file:
             file.write(text + "\n")
+        try:
+            print(text, flush=True)
+        except OSError:  # whoever read it has gone (`| head`, a closed terminal): the run goes on, log.txt has the text
+            sys.stdout = None
 
     def _explain_non_finite(self) -> str:
         last = self.where / "checkpoints" / "last.ckpt"
-        step = self.module.step
+        step = self.module.bare_step()
+        device, precision = self.trainer.strategy.root_device, self.trainer.precision_plugin
+        self.module.to(device)  # the Trainer, leaving, has put it on the CPU
         if step.average is not None:
             step.average = build(self.config["ema"], self.network)
         state, _ = read(last)
-        move = partial(to_device, device=self.trainer.strategy.root_device)
         loader = self.data.train_dataloader()
-        culprit = replay.find(step, loader, state, self.module.number, self.recorder.history, move)
+
+        def move(micro_batches: Any) -> Any:
+            return [precision.convert_input(batch) for batch in to_device(micro_batches, device)]
+
+        with precision.train_step_context():
+            culprit = replay.find(step, loader, state, self.module.number, self.recorder.history, move)
         where = str(culprit) if culprit is not None else f"before step {self.module.number}, not repeated by a replay"
         rate = self.config["optim"]["lr"]
         return f"the loss is not finite: {where}; try optim.lr={rate / 10:g} or clip=norm"
@@ -392,11 +423,12 @@ def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
 
 @contextmanager
 def _signals(recorder: Recorder) -> Generator[None]:
-    """SIGTERM and the first Ctrl-C end the run after the current step, saved; the second Ctrl-C ends it at once."""
+    """SIGTERM and the first Ctrl-C end the training after the current step, saved, and let a test that has begun come to
+    its end; the second Ctrl-C ends the run at once."""
 
     def ask(number: int, frame: Any) -> None:
         if recorder.stop_signal:
-            raise KeyboardInterrupt
+            raise _AtOnce
         recorder.stop_signal = number
 
     old: dict[int, Any] = {}

@@ -70,9 +70,12 @@ def last(
     steps_per_second: float,
     folder: Path,
     inputs: str,
-    stopped_early: bool,
+    overrides: Sequence[str],
+    longer: str | None,
 ) -> str:
-    """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next."""
+    """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next.
+
+    ``longer`` is the setting that would train on; None where the run stopped by itself."""
     width = max(len(name) for name in test)
     head = f"{'test':<{width}}  {model[:12]:>12}  {baseline_name:>10}  {'train':>10}  {'gap':>9}"
     lines = [head, "-" * len(head)]
@@ -86,17 +89,32 @@ def last(
         wins = test[metric] >= baseline[metric] if lower_is_better(metric) else test[metric] <= baseline[metric]
         if wins:
             lines.append(f"Always answering the {baseline_name} does as well: nothing was learnt that helps {metric}.")
-    if best_epoch == epochs - 1 and not stopped_early:
-        lines.append(f"The last epoch was the best: trainer.max_epochs={2 * epochs} may do better.")
+    if best_epoch == epochs - 1 and longer is not None:
+        lines.append(f"The last epoch was the best: {longer} may do better.")
     speed = f"{steps_per_second:.0f} steps/s"
-    lines.append(f"Best at epoch {best_epoch + 1} of {epochs} by {monitor} · trained {seconds:.1f} s, {speed}")
-    quoted = shlex.quote(shown(folder))
-    lines += ["Next:", f"  assay predict {quoted} {inputs}", f"  assay evaluate {quoted}", f"  {suggestion(model)}"]
+    best = f"Best at epoch {best_epoch + 1} of {epochs} by {monitor}"
+    if best_epoch < 0:
+        best = "Ended before the first validation: the weights are the last ones"
+    lines.append(f"{best} · trained {seconds:.1f} s, {speed}")
+    run = pasted(shown(folder))
+    commands = (f"assay predict {run} {inputs}", f"assay evaluate {run}", suggestion(model, overrides))
+    lines += ["Next:", *(f"  {command}" for command in commands)]
     return "\n".join(lines)
 
 
-def suggestion(model: str) -> str:
-    return f"assay train -m model={model} seed=0,1,2"
+def suggestion(model: str, overrides: Sequence[str]) -> str:
+    """The same run with three seeds, ready to paste."""
+    same = [one for one in overrides if not one.startswith(("seed=", "name=", "plan=", "debug="))]
+    if not any(one.startswith("model=") for one in same):
+        same = [f"model={model}", *same]
+    return f"assay train -m {' '.join(map(pasted, same))} seed=0,1,2"
+
+
+def pasted(word: str) -> str:
+    """One word of a shell command, in the quotes that read best."""
+    if "'" in word and not set(word) & set('"$`\\!\n'):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def _number(value: Any, form: str = ".4f") -> str:

@@ -68,6 +68,9 @@ class Silent:
     def validated(self, step, epoch, scores):
         return False
 
+    def epoch_ended(self, epoch):
+        pass
+
 
 def lightning_run(seed: int, lr: float, epochs: int, folder) -> dict[str, torch.Tensor]:
     import pytorch_lightning as pl

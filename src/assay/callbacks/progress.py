@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from contextlib import suppress
 from typing import TextIO
 
 
@@ -65,8 +66,7 @@ class Progress:
 
     def finished(self) -> None:
         if self._drawn:
-            self.stream.write("\r\x1b[K")
-            self.stream.flush()
+            self._write("\r\x1b[K")
             self._drawn = False
 
     def _left(self, step: int, now: float) -> float:
@@ -85,10 +85,14 @@ class Progress:
 
     def _draw(self, line: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write("\r\x1b[K" + (line if len(line) <= width else line[: width - 1] + "…"))
-        self.stream.flush()
+        self._write("\r\x1b[K" + (line if len(line) <= width else line[: width - 1] + "…"))
         self._drawn = True
 
     def _print(self, line: str) -> None:
-        self.stream.write(line + "\n")
-        self.stream.flush()
+        self._write(line + "\n")
+
+    def _write(self, text: str) -> None:
+        """Whoever reads may go away (a pipe, a closed terminal); the run does not end for it."""
+        with suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()

@@ -49,9 +49,11 @@ def check(trainer: Mapping[str, Any]) -> set[str]:
     """``checked by:`` of the trainers.
 
     Raises:
-        ConfigError: more devices are asked for than there are.
+        ConfigError: more devices are asked for than there are, or a precision that this one does not have.
     """
     devices, accelerator = trainer.get("devices"), trainer.get("accelerator")
+    if trainer.get("precision") == "16-mixed" and (accelerator == "cpu" or gpu_count() == 0):
+        raise ConfigError("trainer.precision=16-mixed needs a GPU; on the CPU use bf16-mixed or 32-true")
     if isinstance(devices, int) and devices > 1:
         gpus = 0 if accelerator == "cpu" else gpu_count()
         if gpus == 0:

@@ -106,7 +106,8 @@ def check_header(option: Option, config: Mapping[str, Any], keys: Iterable[str] 
             if number is not None and not limit.holds(number):
                 raise ConfigError(f"{key}={show(value)} is outside its range: {_range(option, limit.key)}")
             if number is None and value is not None:
-                raise ConfigError(f"{key}={show(value)} needs a number: {_range(option, limit.key)}")
+                full = ", or full" if key.endswith("batch_size") else ""
+                raise ConfigError(f"{key}={show(value)} needs a number: {_range(option, limit.key)}{full}")
 
 
 def _range(option: Option, key: str) -> str:

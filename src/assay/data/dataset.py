@@ -26,6 +26,9 @@ class DataSet(Protocol):
     notes: what was found, a line each: delimiter, target, copies, rare classes.
     source_name, licence: where the data come from, and their terms, for the data card.
     digest: sha256 of the contents, whatever files they came in; two runs with the same one can be compared.
+
+    A set whose source depends on what is fitted also has ``fitted``, None or, set before ``setup``, the preprocessing to
+    use instead of fitting one: `assay evaluate` shows a trained model other data as it saw its own.
     """
 
     batch_size: int | str

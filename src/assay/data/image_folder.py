@@ -40,6 +40,7 @@ class ImageFolder:
     """
 
     licence = "the user's own"
+    fitted: ImagePreprocessing | None = None
 
     def __init__(
         self,
@@ -73,14 +74,14 @@ class ImageFolder:
             hashes = dict(zip(everything, pool.map(_hash, everything), strict=True))
         sources = {split: [hashes[path] for path in files] for split, files in paths.items()}
         positions, notes = positions_of(sources, label, field, self.split_seed)
-        self.preprocessing = ImagePreprocessing((self.size, self.size), self.channels)
+        self.preprocessing = self.fitted or ImagePreprocessing((self.size, self.size), self.channels)
         source = self._column(everything)
         trained = positions["train"]
         if source.lazy:
             trained = trained[torch.linspace(0, len(trained) - 1, min(_FITTED_ON, len(trained))).long()]
             count = len(everything) * self.channels * self.size**2
             notes.append(f"{count / 1e9:.1f} GB decoded is over data.memory={self.memory:g}: read by data.workers")
-        if self.channels == 1:  # only the border of grey images is fitted
+        if self.channels == 1 and self.fitted is None:  # only the border of grey images is fitted
             self.preprocessing.fit(source.gather(trained))
         self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
         self.digest = sha256((hashes[path] for path in everything), label.numpy().tobytes(), folder.classes)

@@ -41,6 +41,7 @@ class TabularCSV:
 
     workers = 0
     licence = "the user's own"
+    fitted: TablePreprocessing | None = None
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class TabularCSV:
         table = read_table(
             self.path,
             self.label,
-            self.features,
+            self.features if self.fitted is None else self.fitted.features,
             self.val_path,
             self.test_path,
             self.target,
@@ -83,12 +84,12 @@ class TabularCSV:
             self.encoding,
             self.missing,
             self.categories,
-            self.impute.fills,
+            self.impute.fills if self.fitted is None else self.fitted.impute.fills,
         )
         label, field = joined_labels(table.target, list(table.rows))
         rows = list(chain.from_iterable(table.rows.values()))
         positions, notes = positions_of(table.rows, label, field, self.split_seed)
-        self.preprocessing = TablePreprocessing(
+        self.preprocessing = self.fitted or TablePreprocessing(
             table.features, table.numeric, self.missing, self.scaling, self.impute
         ).fit([rows[number] for number in positions["train"].tolist()])
         columns = {**self.preprocessing(rows), "label": Dense(label)}

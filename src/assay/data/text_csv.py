@@ -39,6 +39,7 @@ class TextCSV:
 
     workers = 0
     licence = "the user's own"
+    fitted: TextPreprocessing | None = None
 
     def __init__(
         self,
@@ -83,8 +84,9 @@ class TextCSV:
         label, field = joined_labels(table.target, list(table.texts))
         texts = list(chain.from_iterable(table.texts.values()))
         positions, notes = positions_of(table.texts, label, field, self.split_seed)
-        self.preprocessing = TextPreprocessing(self.tokenizer, self.max_length, self.text)
-        self.preprocessing.fit([texts[number] for number in positions["train"].tolist()])
+        self.preprocessing = self.fitted or TextPreprocessing(self.tokenizer, self.max_length, self.text).fit(
+            [texts[number] for number in positions["train"].tolist()]
+        )
         columns = {**self.preprocessing(texts), "label": Dense(label)}
         self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
         self.digest = sha256(texts, label.numpy().tobytes(), field.names)

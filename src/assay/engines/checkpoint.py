@@ -83,10 +83,14 @@ def read(path: Path) -> tuple[TrainState, dict[str, Any]]:
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raises ConfigError for files that would run code when opened: pickles, and torch's archives of them."""
+    """Raises ConfigError for files that would run code when opened: pickles, and torch's archives of them.
+
+    A safetensors file starts with the length of its header, which may be spelt like a pickle's start, and a brace."""
     with open(path, "rb") as file:
-        head = file.read(4)
-    if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or head == b"PK\x03\x04":
+        head = file.read(9)
+    if head[8:] == b"{":
+        return
+    if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or head[:4] == b"PK\x03\x04":
         raise ConfigError(
             f"{path} holds a pickle, which could run code when opened, and is refused; "
             "load it where you trust it and save the tensors with safetensors"

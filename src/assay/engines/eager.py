@@ -30,6 +30,7 @@ class Observer(Protocol):
     def logged(self, step: int, epoch: int, values: dict[str, float]) -> None: ...
     def stepped(self, step: int) -> None: ...
     def validated(self, step: int, epoch: int, scores: dict[str, float]) -> bool: ...
+    def epoch_ended(self, epoch: int) -> None: ...
 
 
 class Eager(pl.LightningModule):
@@ -57,6 +58,7 @@ class Eager(pl.LightningModule):
         self.number = 0  # of the next step
         self.epoch = 0
         self.in_epoch = 0  # steps taken of this epoch
+        self._ended = False  # this epoch is over, its validation and schedule too
         self._loss: Tensor | None = None
         self._summed = 0
         self._readings: list[dict[str, Tensor]] = []
@@ -81,7 +83,7 @@ class Eager(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.epoch = self.current_epoch
-        self.in_epoch = 0
+        self.in_epoch, self._ended = 0, False
         self._clock = time.perf_counter()
 
     def training_step(self, micro_batches: list[Batch], batch_idx: int) -> None:
@@ -92,6 +94,8 @@ class Eager(pl.LightningModule):
         self.in_epoch += 1
         if self.number % self.log_every == 0:
             self.report()
+        if self.number == self.trainer.max_steps:
+            self.trainer.should_stop = True  # else Lightning would leave the epoch without validating its last weights
         self.observer.stepped(self.number)
 
     def report(self) -> None:
@@ -114,6 +118,8 @@ class Eager(pl.LightningModule):
         self._stop_clock()
         if self.step.schedule is not None:
             self.step.schedule.epoch_ended()
+        self._ended = self.in_epoch >= self.trainer.num_training_batches  # max_steps may end a run within an epoch
+        self.observer.epoch_ended(self.epoch)
 
     # validation and test
 
@@ -160,8 +166,17 @@ class Eager(pl.LightningModule):
 
     # state
 
+    def bare_step(self) -> Step:
+        """The step without the Trainer's loss scaling: for a replay, which differentiates the loss itself."""
+        if isinstance(self.step.clip, _Unscaled):
+            self.step.clip = self.step.clip.clip
+        return self.step
+
     def capture(self) -> TrainState:
-        counters = {"step": self.number, "epoch": self.epoch, "in_epoch": self.in_epoch}
+        """Everything a step changes, and where the next one stands. An epoch whose steps are all taken but whose
+        validation is still to come is not over: its schedule has not moved."""
+        epoch, in_epoch = (self.epoch + 1, 0) if self._ended else (self.epoch, self.in_epoch)
+        counters = {"step": self.number, "epoch": epoch, "in_epoch": in_epoch}
         return {**self.step.capture(), **{f"counter.{key}": torch.tensor(n) for key, n in counters.items()}}
 
 

@@ -107,7 +107,7 @@ def find(
         while number < last:
             loader.set_epoch(epoch)
             loader.start = done
-            for micro_batches in loader if done < len(loader) else ():
+            for micro_batches in loader:
                 batches: list[Batch] = move(micro_batches)
                 try:
                     step(batches, epoch, number, partial(_backward, step, watch, names))

@@ -40,7 +40,7 @@ def test_numbers_are_filled_then_scaled_and_categories_numbered():
 def test_a_category_unseen_in_training_is_zero_with_a_note():
     preprocessing = make()
     assert gathered(preprocessing, [("1", "green", "2")])[0, 1] == 0
-    assert preprocessing.notes == ["1 rows hold a colour unseen in training, such as 'green'"]
+    assert preprocessing.notes == ["1 row holds a value of colour unseen in training: 'green'"]
 
 
 def test_json_round_trip_keeps_every_bit():

@@ -15,6 +15,7 @@ from torch import Tensor
 from assay.contracts import Field
 from assay.data.examples import Column, Dense, Pixels, as_unit
 from assay.data.image_files import SUFFIXES, image_kind
+from assay.data.preprocessing.inputs import standard_input
 from assay.errors import ConfigError
 
 Picture = str | os.PathLike[str] | Image.Image | np.ndarray
@@ -147,7 +148,8 @@ class ImagePreprocessing:
         return torch.where(negative[:, None, None, None], top - x, x)
 
     def read(self, paths: Sequence[str]) -> tuple[list[str], list[Tensor]]:
-        """Image files, or folders of them (searched through, by name). All that cannot be read are named together."""
+        """Image files, folders of them (searched through, by name), or "-" for one image on standard input. All that
+        cannot be read are named together."""
         files: list[str] = []
         for path in map(str, paths):
             folder = os.path.expanduser(path)
@@ -166,15 +168,22 @@ class ImagePreprocessing:
         decoded, refused = [], []
         for file in files:
             try:
-                if os.path.isfile(os.path.expanduser(file)) and image_kind(os.path.expanduser(file)) is None:
-                    raise ConfigError(f"{file} is not an image that can be read")
-                decoded.append(self.decode(file))
+                decoded.append(self._read(file))
             except ConfigError as refusal:
                 refused.append(str(refusal))
         if refused:
             more = f"; and {len(refused) - 5} more" if len(refused) > 5 else ""
             raise ConfigError("; ".join(refused[:5]) + more)
         return files, decoded
+
+    def _read(self, file: str) -> Tensor:
+        if file == "-":
+            with standard_input() as held:
+                return self._read(held)
+        path = os.path.expanduser(file)
+        if os.path.isfile(path) and image_kind(path) is None:
+            raise ConfigError(f"{file} is not an image that can be read")
+        return self.decode(file)
 
     def show(self, value: Tensor) -> str:
         """A picture (C, H, W) in shades of text, at most 28 rows; two letters a pixel keep its proportions."""

@@ -87,7 +87,8 @@ class TablePreprocessing:
                 result[:, place] = torch.tensor(values, dtype=torch.float32)
                 if 0 in values:
                     unseen = columns[name][values.index(0)]
-                    self.notes.append(f"{values.count(0):,} rows hold a {name} unseen in training, such as {unseen!r}")
+                    rows_hold = "1 row holds" if values.count(0) == 1 else f"{values.count(0):,} rows hold"
+                    self.notes.append(f"{rows_hold} a value of {name} unseen in training: {unseen!r}")
         return result
 
     @staticmethod
