@@ -71,5 +71,7 @@ def _is_about(item: pytest.Item, group: str, name: str) -> bool:
         return True
     params = getattr(getattr(item, "callspec", None), "params", {})
     values = {str(value) for value in params.values()}
+    for value in params.values():  # a battery's case: of tests/models, of tests/test_configs.py
+        values |= {held for key in ("label", group, "name") if isinstance(held := getattr(value, key, None), str)}
     named = name in values and (group in values or item.path.parent.name.startswith(group))
     return named or bool(values & {f"{group}={name}", f"{group}/{name}", f"{group}/{name}.yaml"})

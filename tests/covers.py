@@ -7,7 +7,7 @@ attempt to seat both raised a ConfigError. Nothing here names an option, apart f
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -48,6 +48,7 @@ class Bench:
     instead: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     composer: Composer = field(default_factory=Composer)
     cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
+    found: list[dict[str, str]] = field(default_factory=list)
 
     def words(self, chosen: Mapping[str, str]) -> list[str]:
         switches = [f"{group}={name}" for group, name in chosen.items()]
@@ -65,28 +66,28 @@ class Bench:
                 self.cache[words] = str(error)
         return self.cache[words]
 
+    def bases(self, groups: Mapping[str, list[str]]) -> list[dict[str, str]]:
+        """Data with each model that reads them, and with each task and loss that they hold: where options can sit."""
+        if not self.found:
+            datas = groups["data"]
+            made = [{"data": data, "model": model} for data in datas for model in groups["model"]]
+            made += [
+                {"data": d, "task": t, "loss": loss} for d in datas for t in groups["task"] for loss in groups["loss"]
+            ]
+            self.found = [base for base in made if isinstance(self.point(base), Point)]
+        return self.found
+
     def seat(self, chosen: Mapping[str, str], groups: Mapping[str, list[str]]) -> dict[str, str] | str:
-        """The chosen options with whatever else they need: data, model, task, loss are tried until all go together."""
+        """The chosen options with whatever else they need: every base that agrees with them is tried."""
         line = self.point(chosen)
         if isinstance(line, Point):
             return dict(chosen)
-        free = [group for group in ("data", "task", "model", "loss") if group not in chosen]
-        for size in range(1, len(free) + 1):
-            for added in combinations(free, size):
-                for extra in _choices(added, groups):
-                    candidate = {**chosen, **extra}
-                    if isinstance(self.point(candidate), Point):
-                        return candidate
+        for base in self.bases(groups):
+            candidate = {**base, **chosen}
+            agree = all(chosen.get(group, name) == name for group, name in base.items())
+            if agree and isinstance(self.point(candidate), Point):
+                return candidate
         return str(line)
-
-
-def _choices(names: tuple[str, ...], groups: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
-    if not names:
-        yield {}
-        return
-    for name in groups[names[0]]:
-        for rest in _choices(names[1:], groups):
-            yield {names[0]: name, **rest}
 
 
 def pairs(groups: Mapping[str, list[str]]) -> list[tuple[tuple[str, str], tuple[str, str]]]:

@@ -30,10 +30,10 @@ def bench(tmp_path_factory, digits_run) -> covers.Bench:
     generator = random.Random(0)
     with open(folder / "texts.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["review", "stars"])
+        writer.writerow(["review", "stars", "score"])
         for i in range(60):
             words = [generator.choice(["good", "bad", "film", "the", "plot", "great", "dull"]) for _ in range(6)]
-            writer.writerow([f"{' '.join(words)} {i}", ["one", "two", "three"][i % 3]])
+            writer.writerow([f"{' '.join(words)} {i}", ["one", "two", "three"][i % 3], i / 7])
     with open(folder / "table.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["age", "town", "income", "outcome"])
@@ -62,7 +62,10 @@ def bench(tmp_path_factory, digits_run) -> covers.Bench:
             "clip=value": ["clip.max_value=1e-4"],
         },
         instead={
-            **{option: {"data.label=outcome": "data.label=income"} for option in NUMERIC},
+            **{
+                option: {"data.label=outcome": "data.label=income", "data.label=stars": "data.label=score"}
+                for option in NUMERIC
+            },
             "impute=mean": {f"data.path={folder / 'table.csv'}": f"data.path={folder / 'gaps.csv'}"},
         },
         always=["debug=fast", "logger=none", "log_every=1", f"outputs={folder / 'outputs'}", *DOWNLOADS],

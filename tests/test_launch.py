@@ -136,7 +136,7 @@ def test_one_failed_run_does_not_stop_a_sweep(runs, capsys):
     assert len(runs) == 5
     assert "ZeroDivisionError: a bug" in said
     assert "Traceback" in said
-    assert "the loss was not finite\n" in said
+    assert "run 2 (seed=2): the loss was not finite\n" in said
     assert "run 3 (seed=3): row 3 is broken\n" in said
     assert "3 of 5 runs failed" in said
 

@@ -28,7 +28,9 @@ def folder(tmp_path_factory):
 def reviews(folder):
     """A run on texts of two classes, one word telling which."""
     path = folder / "reviews.csv"
-    lines = [f"the film number {i} was {'good' if i % 2 else 'bad'} indeed,{'yes' if i % 2 else 'no'}" for i in range(120)]
+    lines = [
+        f"the film number {i} was {'good' if i % 2 else 'bad'} indeed,{'yes' if i % 2 else 'no'}" for i in range(120)
+    ]
     path.write_text("review,liked\n" + "\n".join(lines) + "\n", encoding="utf-8")
     words = ["data=text_csv", f"data.path={path}", "data.text=review", "data.label=liked", "model=bag"]
     return train(folder, *words, "optim.lr=0.05", "trainer.max_epochs=6")
@@ -47,7 +49,9 @@ def prices(folder):
 def several(folder):
     """A run on a table with two labels."""
     path = folder / "several.csv"
-    path.write_text("a,b,hot,wet\n" + "".join(f"{i % 10},{i % 7},{int(i % 10 > 4)},{int(i % 7 > 2)}\n" for i in range(210)))
+    path.write_text(
+        "a,b,hot,wet\n" + "".join(f"{i % 10},{i % 7},{int(i % 10 > 4)},{int(i % 7 > 2)}\n" for i in range(210))
+    )
     words = ["data=tabular_csv", f"data.path={path}", "data.label=[hot,wet]", "scaling=standard", "model=mlp"]
     return train(folder, *words, "optim.lr=0.03", "trainer.max_epochs=20")
 
@@ -135,7 +139,7 @@ def test_literal_texts(capsys, reviews):
 
 def test_texts_on_standard_input(capsys, monkeypatch, reviews):
     for arguments in ([], ["-"]):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("a good one\nbad, bad\n".encode()), encoding="utf-8"))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a good one\nbad, bad\n"), encoding="utf-8"))
         out, _ = said(capsys, "predict", reviews.folder, *arguments, "--format", "jsonl")
         rows = [json.loads(line) for line in out.splitlines()]
         assert [(row["id"], row["prediction"]) for row in rows] == [("-:1", "yes"), ("-:2", "no")]
@@ -180,7 +184,7 @@ def test_notes_go_to_stderr(capsys, tmp_path, prices):
     path = tmp_path / "new.csv"
     path.write_text("kind,a\nw,5\nw,15\n")
     out, err = said(capsys, "predict", prices.folder, path, "--format", "csv")
-    assert "2 rows hold a kind unseen in training, such as 'w'" in err
+    assert "2 rows hold a value of kind unseen in training: 'w'" in err
     assert "unseen" not in out
 
 
@@ -190,7 +194,9 @@ def test_labels_are_joined_and_each_has_its_probability(several):
     for row in rows:
         hot, wet = row["probabilities"]["hot"], row["probabilities"]["wet"]
         assert row["probability"] == pytest.approx(max(hot, 1 - hot) * max(wet, 1 - wet), rel=1e-5)
-    answers = list(csv.DictReader((several.folder / "predictions" / "test.csv").read_text(encoding="utf-8").splitlines()))
+    answers = list(
+        csv.DictReader((several.folder / "predictions" / "test.csv").read_text(encoding="utf-8").splitlines())
+    )
     assert {answer["target"] for answer in answers} <= {"", "hot", "wet", "hot|wet"}
     same = sum(answer["target"] == answer["prediction"] for answer in answers) / len(answers)
     assert same > 0.8
@@ -223,11 +229,16 @@ def test_evaluating_again_gives_the_scores_of_the_run(capsys, request, kind):
 def test_other_data_pass_through_what_was_fitted_in_training(capsys, tmp_path, reviews, prices):
     """Another vocabulary, other means: the model sees them as it saw its own."""
     texts = tmp_path / "more.csv"
-    texts.write_text("review,liked\n" + "".join(f"{'good' if i % 2 else 'bad'} {i} anew,{'yes' if i % 2 else 'no'}\n" for i in range(60)))
+    texts.write_text(
+        "review,liked\n"
+        + "".join(f"{'good' if i % 2 else 'bad'} {i} anew,{'yes' if i % 2 else 'no'}\n" for i in range(60))
+    )
     out, _ = said(capsys, "evaluate", reviews.folder, f"data.path={texts}")
     assert float(out.split("test/accuracy")[1].split()[0]) == 1.0
     numbers = tmp_path / "numbers.csv"
-    numbers.write_text("a,kind,y\n" + "".join(f"{5 + i / 100},{'uv'[i % 2]},{3 * (5 + i / 100) + 1000}\n" for i in range(100)))
+    numbers.write_text(
+        "a,kind,y\n" + "".join(f"{5 + i / 100},{'uv'[i % 2]},{3 * (5 + i / 100) + 1000}\n" for i in range(100))
+    )
     out, _ = said(capsys, "evaluate", prices.folder, f"data.path={numbers}")
     assert float(out.split("test/rmse")[1].split()[0]) < 6  # refitted scaling would be off by tens
 
@@ -252,4 +263,6 @@ def test_an_artifact_alone_asks_for_data(capsys, tmp_path, digits_run):
     assert main(["evaluate", str(tmp_path / "artifact")]) == 2
     assert "is an artifact without its run" in capsys.readouterr().err
     out, _ = said(capsys, "evaluate", tmp_path / "artifact", "data=digits")
-    assert float(out.split("test/accuracy")[1].split()[0]) == pytest.approx(digits_run.summary["test/accuracy"], abs=1e-4)
+    assert float(out.split("test/accuracy")[1].split()[0]) == pytest.approx(
+        digits_run.summary["test/accuracy"], abs=1e-4
+    )

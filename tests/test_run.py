@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -146,7 +147,42 @@ def test_out_of_memory_names_what_helps(tmp_path, monkeypatch):
 def test_refused_data_leave_nothing_behind(tmp_path):
     with pytest.raises(ConfigError, match=r"monitor=val/bleu is not measured; possible are val/accuracy"):
         train(tmp_path, "model=mlp", "monitor=val/bleu")
-    assert not list((tmp_path / "outputs").glob("*/*"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [(["plan=true"], "plan=true only shows"), (["--cfg", "job"], "is a flag of"), ([3], "3 is not text")],
+)
+def test_what_only_shows_is_no_run(tmp_path, words, line):
+    with pytest.raises(ConfigError, match=line):
+        train(tmp_path, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_who_leaves_does_not_end_the_run(tmp_path, monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    run = train(tmp_path, "model=mlp", "debug=fast")
+    assert run.summary["status"] == "done"
+    assert "Best at epoch 1 of 1" in (run.folder / "log.txt").read_text(encoding="utf-8")
+
+
+def test_an_epoch_as_good_as_one_before_asks_for_no_more(tmp_path, capsys):
+    words = ["model=linear", "scheduler=none", "trainer.max_epochs=2"]
+    train(tmp_path, *words, "optim.lr=1e-12")
+    assert "Best at epoch 2 of 2" in (shown := capsys.readouterr().out)
+    assert "The last epoch was the best" not in shown
+    train(tmp_path, *words)
+    assert "The last epoch was the best: trainer.max_epochs=4 may do better." in capsys.readouterr().out
+
+
+def test_a_run_without_a_validation_says_so(tmp_path, capsys):
+    train(tmp_path, "model=mlp", "trainer.max_epochs=1", "+trainer.check_val_every_n_epoch=2")
+    assert "Ended before the first validation: the weights are the last ones" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("debug", ["overfit", "fast", "profile"])
@@ -156,6 +192,7 @@ def test_rehearsals(tmp_path, debug):
         assert run.summary["test/accuracy"] == 1.0
     if debug == "fast":
         assert run.summary["steps"] == 2
+        assert run.summary["val/accuracy"] is not None
     if debug == "profile":
         assert run.summary["steps"] == 50
         assert "aten::" in (run.folder / "profile.txt").read_text()
@@ -180,6 +217,29 @@ def test_a_signal_saves_before_it_stops(tmp_path, number, code):
     assert json.loads((folder / "summary.json").read_text())["status"] == "stopped"
     state, _ = checkpoint.read(folder / "checkpoints" / "last.ckpt")
     assert int(state["counter.step"]) > 0
+
+
+def test_a_second_interrupt_ends_a_run_at_once(tmp_path, monkeypatch):
+    """Lightning would turn a KeyboardInterrupt into exit code 1."""
+    from assay.engines.eager import Eager
+
+    def twice(self, *arguments):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Eager, "training_step", twice)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, "model=mlp")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    (summary,) = (tmp_path / "outputs").glob("*/*-mlp-digits/summary.json")
+    assert json.loads(summary.read_text())["status"] == "interrupted"
+
+
+def test_an_interrupt_while_testing_lets_the_run_finish(tmp_path, monkeypatch):
+    from assay.engines.eager import Eager
+
+    monkeypatch.setattr(Eager, "on_test_start", lambda self: signal.raise_signal(signal.SIGINT))
+    assert train(tmp_path, "model=mlp", "debug=fast").summary["status"] == "done"
 
 
 def test_a_teacher_distils_into_a_student(tmp_path, digits_run):

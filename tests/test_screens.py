@@ -76,7 +76,7 @@ def test_last_screen(here):
         "test              lstm    majority       train        gap",
         "---------------------------------------------------------",
         "accuracy        0.9833      0.1000      1.0000    -0.0167",
-        "log_loss        0.0700      2.3028                       ",
+        "log_loss        0.0700      2.3028",
         "Best at epoch 37 of 40 by val/accuracy · trained 22.3 s, 81 steps/s",
         "Next:",
         "  assay predict outputs/run IMAGE.png",
@@ -125,7 +125,9 @@ def test_a_plain_sentence_when_the_last_epoch_was_the_best(here, best, longer, s
     assert ("The last epoch was the best: trainer.max_epochs=80 may do better." in lines) == says
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'say "hi"', "$HOME", "a=b,c", "semi;colon", "été", "both ' and \"", "(1)"])
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'say "hi"', "$HOME", "a=b,c", "semi;colon", "été", "both ' and \"", "(1)"]
+)
 def test_odd_folder_names_can_be_pasted(here, name):
     folder = here / "outputs" / name
     *_, predict, evaluate, _ = last(folder)

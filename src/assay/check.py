@@ -20,8 +20,10 @@ def check_command(option: str) -> int:
     group, sign, name = option.partition("=")
     catalogue = Catalogue([conf_folder(), *(folder for _, folder in declared_folders())])
     if not sign or group not in catalogue.groups:
-        found = near(group, catalogue.groups)
-        hint = f"did you mean {found[0]}={name or 'NAME'}?" if found else "`assay switches` lists groups and options"
+        found = [f"{known}={name or 'NAME'}" for known in near(group, catalogue.groups)]
+        if not sign:
+            found = [f"{known}={group}" for known, options in catalogue.groups.items() if group in options] or found
+        hint = f"did you mean {found[0]}?" if found else "`assay switches` lists groups and options"
         raise ConfigError(f"'{option}' is not a switch and its option; {hint}")
     if name not in catalogue.groups[group]:
         raise ConfigError(unknown_option(group, name, catalogue))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ConfigError
-from assay.folder import create, read_config
+from assay.folder import read_config
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,24 @@ class Run:
 
 
 def train(overrides: Sequence[str]) -> Run:
-    from assay.preflight import check
+    from assay.preflight import check, parse
 
+    if other := [one for one in overrides if not isinstance(one, str)]:
+        raise ConfigError(f"{other[0]!r} is not text; assay.train takes overrides, as 'model=lstm', 'optim.lr=0.01'")
+    flags = parse(overrides)
+    if flags.cfg or flags.help or flags.hydra_help or flags.shell_completion or flags.info is not None:
+        raise ConfigError("assay.train trains; what only shows something is a flag of `assay train`")
     points = check(list(overrides))
     if len(points) != 1:
         raise ConfigError(f"assay.train trains one point; these overrides make {len(points)}: use assay train -m")
     (point,) = points
-    from assay.run import run
+    if point.config["plan"]:
+        raise ConfigError("plan=true only shows what would run: use `assay train … plan=true`, or leave it out")
+    from assay.launch import make_folder
+    from assay.run import run  # after every check: torch
 
-    config = point.config
-    name = config["name"] or f"{config['switches']['model']}-{config['switches']['data']}"
-    folder = create(config["outputs"], name)
-    return Run(folder, run(config, list(point.overrides), folder))
+    folder = make_folder(point.config)
+    return Run(folder, run(point.config, list(point.overrides), folder))
 
 
 def runs(path: Path) -> list[dict[str, Any]]:

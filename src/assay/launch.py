@@ -104,9 +104,10 @@ class _Job:
         except Stopped as stopped:
             raise SystemExit(128 + int(stopped.args[0])) from stopped
         except Failed as failed:
-            print(failed, file=sys.stderr)
             if not self.several:
+                print(failed, file=sys.stderr)
                 raise SystemExit(1) from failed
+            print(f"run {hydra.job.num} ({' '.join(overrides)}): {failed}", file=sys.stderr)
             self.failures.append(failed)
         except Exception as error:
             self.failures.append(error)

@@ -109,8 +109,7 @@ class Job:
         )
         self.data = DataModule(dataset, seed=config["seed"], accumulate=config["accumulate"])
         self.data.setup()
-        each = len(self.data.train_dataloader())
-        steps = min(each, self.trainer_keys.get("limit_train_batches", each)) * self.trainer_keys["max_epochs"]
+        steps = self._steps_an_epoch() * self.trainer_keys["max_epochs"]
         limit = self.trainer_keys["max_steps"]
         self.total = steps if limit < 0 else min(steps, limit)
         size = config["data"]["batch_size"]
@@ -192,6 +191,14 @@ class Job:
             self.trainer_keys |= {"max_epochs": 1, "limit_train_batches": FAST_STEPS}
         elif debug == "profile":
             self.trainer_keys["max_steps"] = PROFILE_STEPS
+
+    def _steps_an_epoch(self) -> int:
+        """As Lightning reads ``limit_train_batches``: an integer is a number of steps, a float a share of them."""
+        every = len(self.data.train_dataloader())
+        limit = self.trainer_keys.get("limit_train_batches")
+        if limit is None:
+            return every
+        return int(every * limit) if isinstance(limit, float) else min(every, limit)
 
     def _labels(self, split: str) -> Tensor:
         return self.dataset.splits[split].column("label")
@@ -339,7 +346,9 @@ class Job:
     def _longer(self) -> str | None:
         history, best = self.recorder.history, self.recorder.best_epoch
         earlier = (score for epoch, score in history.items() if epoch < best)
-        if self.module.number < self.total or history.get(best) in earlier:  # as good before: more would not help
+        if self.module.number < self.total or self.config["debug"] != "none":
+            return None
+        if history.get(best) in earlier:  # as good before: more would not help
             return None
         if self.trainer_keys["max_steps"] > 0:
             return f"trainer.max_steps={2 * self.module.number}"
@@ -423,8 +432,8 @@ def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
 
 @contextmanager
 def _signals(recorder: Recorder) -> Generator[None]:
-    """SIGTERM and the first Ctrl-C end the training after the current step, saved, and let a test that has begun come to
-    its end; the second Ctrl-C ends the run at once."""
+    """SIGTERM and the first Ctrl-C end the training after the current step, saved; a test that has begun comes to its
+    end. The second Ctrl-C ends the run at once."""
 
     def ask(number: int, frame: Any) -> None:
         if recorder.stop_signal:

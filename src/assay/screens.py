@@ -76,14 +76,15 @@ def last(
     """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next.
 
     ``longer`` is the setting that would train on; None where the run stopped by itself."""
-    width = max(len(name) for name in test)
+    width = max(len(name) for name in ("test", *test))
     head = f"{'test':<{width}}  {model[:12]:>12}  {baseline_name:>10}  {'train':>10}  {'gap':>9}"
     lines = [head, "-" * len(head)]
     for name, value in test.items():
-        lines.append(
+        line = (
             f"{name:<{width}}  {value:>12.4f}  {_number(baseline.get(name)):>10}  {_number(train.get(name)):>10}"
             f"  {_number(value - train[name] if name in train else None, '+.4f'):>9}"
         )
+        lines.append(line.rstrip())
     metric = monitor.removeprefix("val/")
     if metric in test and metric in baseline:
         wins = test[metric] >= baseline[metric] if lower_is_better(metric) else test[metric] <= baseline[metric]

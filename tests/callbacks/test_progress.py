@@ -36,6 +36,15 @@ def watch(stream, monkeypatch, columns="80"):
     return stream.getvalue()
 
 
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_a_reader_who_leaves_does_not_end_the_run(monkeypatch, kind):
+    class Gone(kind):
+        def write(self, text):
+            raise BrokenPipeError
+
+    assert watch(Gone(), monkeypatch) == ""
+
+
 def test_plain_lines_when_not_a_terminal(monkeypatch):
     text = watch(io.StringIO(), monkeypatch)
     assert "\r" not in text

@@ -89,7 +89,7 @@ PARTS = [
 @pytest.mark.parametrize("parts", PARTS, ids=lambda parts: " ".join(parts[1:3]))
 def test_steps_do_not_wait_for_the_device(train, waits, parts):
     counts = []
-    for steps in (6, 16):
+    for steps in (3, 9):
         waits.count = 0
         train(*parts, "log_every=1000", f"trainer.max_steps={steps}")
         counts.append(waits.count)
@@ -175,7 +175,7 @@ def test_averaged_weights_are_scored_and_the_raw_ones_come_back(train, monkeypat
 def test_nothing_of_an_evaluation_moves_what_is_trained(train):
     """A run that validates with another batch size trains the same weights: evaluation draws and changes nothing."""
     runs = [
-        train("normalization=batch", "model.dropout=0.5", "trainer.max_epochs=2", *extra)
+        train("normalization=batch", "model.dropout=0.5", "trainer.max_steps=60", *extra)
         for extra in ([], ["+trainer.limit_val_batches=1"])
     ]
     states = [checkpoint.read(run.folder / "checkpoints" / "last.ckpt")[0] for run in runs]
@@ -196,12 +196,11 @@ def test_ties_go_to_the_later_epoch(train, monkeypatch):
 
 @pytest.mark.parametrize(
     ("monitor", "mode", "best"),
-    [("val/log_loss", None, min), ("val/accuracy", None, max), ("val/calibration_error", None, min),
-     ("val/accuracy", "min", min)],
-)  # fmt: skip
+    [("val/log_loss", None, min), ("val/accuracy", None, max), ("val/accuracy", "min", min)],
+)
 def test_best_is_by_the_monitored_metric(train, monitor, mode, best):
     words = [f"monitor={monitor}", *([f"monitor_mode={mode}"] if mode else [])]
-    run = train(*words, "optim=sgd", "optim.lr=0.5", "scheduler=none", "trainer.max_epochs=4")
+    run = train(*words, "optim=sgd", "optim.lr=0.5", "scheduler=none", "trainer.max_epochs=3")
     scores = points(run, monitor)
     assert run.summary[monitor] == best(scores.values())
     weights, facts = checkpoint.read(run.folder / "checkpoints" / "best.ckpt")
@@ -213,7 +212,7 @@ def test_best_is_by_the_monitored_metric(train, monitor, mode, best):
 # where it ends
 
 
-@pytest.mark.parametrize("steps", [1, 20, 45, 70])
+@pytest.mark.parametrize("steps", [1, 45, 70])
 def test_a_run_of_steps_validates_its_last_weights(train, steps):
     run = train(f"trainer.max_steps={steps}")
     assert run.summary["steps"] == steps
@@ -244,9 +243,9 @@ def test_an_epoch_of_accumulated_steps(train):
 
 
 def test_mixed_precision_trains_in_float32_weights(train):
-    mixed = train("trainer.precision=bf16-mixed", "trainer.max_epochs=4")
-    full = train("trainer.max_epochs=4")
-    assert mixed.summary["test/accuracy"] > 0.85
+    mixed = train("trainer.precision=bf16-mixed", "trainer.max_epochs=2")
+    full = train("trainer.max_epochs=2")
+    assert mixed.summary["test/accuracy"] > 0.8
     a, b = (checkpoint.read(run.folder / "checkpoints" / "last.ckpt")[0] for run in (mixed, full))
     assert a["network.head.weight"].dtype == torch.float32
     assert not torch.equal(a["network.head.weight"], b["network.head.weight"])

@@ -257,8 +257,10 @@ class Checked:
     original = staticmethod(replay.find)
 
 
-@pytest.mark.parametrize("every", ["45steps", "1epochs", "100steps"])
-def test_a_replay_of_a_real_run_is_the_run(tmp_path, monkeypatch, every):
+@pytest.mark.parametrize(
+    ("every", "precision"), [("45steps", "32-true"), ("1epochs", "64-true"), ("100steps", "bf16-mixed")]
+)
+def test_a_replay_of_a_real_run_is_the_run(tmp_path, monkeypatch, every, precision):
     """Through Lightning: the run is declared broken at step 110 (of 45 an epoch) and its replay compared with it.
 
     Checkpoints stand within an epoch, at its end before validation, and at its end after it."""
@@ -280,6 +282,7 @@ def test_a_replay_of_a_real_run_is_the_run(tmp_path, monkeypatch, every):
             f"outputs={tmp_path}", "logger=none", "model=mlp", "model.dropout=0.3", "normalization=batch",
             "ema=exponential", "augment=mixup", "scheduler=plateau", "scheduler.patience=0", "monitor=val/accuracy",
             "monitor_mode=min", "clip=norm", f"checkpoint.every={every}", "trainer.max_epochs=4", "log_every=7",
+            f"trainer.precision={precision}",
         )  # fmt: skip
     assert checked.start == {"45steps": 90, "1epochs": 90, "100steps": 100}[every]
     assert checked.compared > 10

@@ -49,8 +49,15 @@ def check(trainer: Mapping[str, Any]) -> set[str]:
     """``checked by:`` of the trainers.
 
     Raises:
-        ConfigError: more devices are asked for than there are, or a precision that this one does not have.
+        ConfigError: more devices are asked for than there are, a precision that this one does not have, or what a
+            switch of ours does.
     """
+    for key, ours in {
+        "accumulate_grad_batches": "accumulate=…",
+        "gradient_clip_val": "clip=norm or clip=value",
+    }.items():
+        if trainer.get(key) is not None:
+            raise ConfigError(f"trainer.{key} does nothing to the steps made here: use {ours}")
     devices, accelerator = trainer.get("devices"), trainer.get("accelerator")
     if trainer.get("precision") == "16-mixed" and (accelerator == "cpu" or gpu_count() == 0):
         raise ConfigError("trainer.precision=16-mixed needs a GPU; on the CPU use bf16-mixed or 32-true")

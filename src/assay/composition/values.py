@@ -97,7 +97,7 @@ def check_header(option: Option, config: Mapping[str, Any], keys: Iterable[str] 
     for relative, (pattern, reason) in option.matches.items():
         key = option.key(relative)
         for value in _held(config, key, wanted):
-            if value is not None and not re.fullmatch(pattern, show(value)):
+            if not re.fullmatch(pattern, show(value)):  # null is the word null here
                 raise ConfigError(f"{key}={show(value)} {reason}")
     for limit in option.bounds:
         key = option.key(limit.key)

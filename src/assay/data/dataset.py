@@ -27,8 +27,8 @@ class DataSet(Protocol):
     source_name, licence: where the data come from, and their terms, for the data card.
     digest: sha256 of the contents, whatever files they came in; two runs with the same one can be compared.
 
-    A set whose source depends on what is fitted also has ``fitted``, None or, set before ``setup``, the preprocessing to
-    use instead of fitting one: `assay evaluate` shows a trained model other data as it saw its own.
+    A set whose source depends on what is fitted also has ``fitted``: None or, set before ``setup``, the preprocessing
+    to use instead of fitting one. `assay evaluate` so shows a trained model other data as it saw its own.
     """
 
     batch_size: int | str

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from assay.layers.positions import Learned
 
-WORTHWHILE = 50_000_000
+WORTHWHILE = 100_000_000
 """Multiply-adds of one training batch's forward pass above which a second thread pays. Below it, waking threads costs
 more than they do: with a second job on the machine, a hundred times more."""
 

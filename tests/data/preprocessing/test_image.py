@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +124,20 @@ def test_files_that_cannot_be_read_are_named_together(fitted, tmp_path):
     assert "text.png is not an image that can be read" in message
     assert "none.png is not there" in message
     assert "whole.png" not in message
+
+
+def test_an_image_on_standard_input(fitted, tmp_path, monkeypatch):
+    def given(data):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        return fitted.read(["-"])
+
+    path = Path(png(tmp_path / "digit.png", DIGITS[3]))
+    ids, (picture,) = given(path.read_bytes())
+    assert ids == ["-"]
+    assert torch.equal(picture, fitted.read([str(path)])[1][0])
+    for data in (b"", b"no picture"):
+        with pytest.raises(ConfigError, match=r"^standard input is not an image"):
+            given(data)
 
 
 def test_folders_are_searched_by_name(fitted, tmp_path):
