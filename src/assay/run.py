@@ -9,14 +9,11 @@ from assay.startup import fast_imports
 
 fast_imports()  # before Lightning: what a training step does not need stays unloaded
 
-import logging
 import shutil
-import signal
 import sys
 import time
-import warnings
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,31 +22,27 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from assay import artifacts, figures, folder, predictions, screens
+from assay import artifacts, failures, figures, folder, predictions, screens
 from assay.assemble import assemble
 from assay.callbacks.progress import Progress
 from assay.contracts import DataSpec
-from assay.data.loaders import to_device
 from assay.data.module import DataModule
-from assay.engines import replay
-from assay.engines.checkpoint import Cadence, read
+from assay.engines.checkpoint import Cadence
 from assay.engines.eager import Eager, NonFiniteLoss
 from assay.engines.step import Step
 from assay.engines.threads import choose_threads
 from assay.errors import ConfigError
+from assay.failures import Failed
 from assay.layers.random import KeyedStreams
 from assay.optim.schedule import Schedule
 from assay.recorder import Recorder, Stopped
 from assay.review.metrics_csv import MetricsCSV
+from assay.surroundings import AtOnce, logged, profiled, signals
 from assay.targets import build
 
 OVERFIT_EXAMPLES = 10
 FAST_STEPS = 2
 PROFILE_STEPS = 50
-
-
-class Failed(RuntimeError):
-    """The run ended early for a reason that a line explains: its text. The exit code is 1."""
 
 
 def run(config: dict[str, Any], overrides: Sequence[str], where: Path) -> dict[str, Any]:
@@ -64,7 +57,7 @@ def run(config: dict[str, Any], overrides: Sequence[str], where: Path) -> dict[s
         Failed: the loss was not finite, or memory ran out.
         Stopped: a signal ended the run, after saving.
     """
-    with _logging(where):
+    with logged(where):
         try:
             job = Job(config, overrides, where)
         except ConfigError:
@@ -74,10 +67,6 @@ def run(config: dict[str, Any], overrides: Sequence[str], where: Path) -> dict[s
                 where.parent.parent.rmdir()
             raise
         return job.run()
-
-
-class _AtOnce(BaseException):
-    """The second Ctrl-C. Not a KeyboardInterrupt: Lightning turns one into exit code 1."""
 
 
 class Job:
@@ -226,22 +215,20 @@ class Job:
         started = time.monotonic()
         status, line = "failed", None
         try:
-            with _signals(self.recorder):
-                with _profiled(self.config["debug"] == "profile", self.where):
+            with signals(self.recorder):
+                with profiled(self.config["debug"] == "profile", self.where):
                     self._fit()
                 summary = self._finish(time.monotonic() - started)
             status = "done"
             return summary
         except NonFiniteLoss:
-            line = self._explain_non_finite()
+            loader = self.data.train_dataloader()
+            line = failures.non_finite(self.module, loader, self.where, self.config, self.recorder.history)
             raise Failed(line) from None
-        except torch.OutOfMemoryError as error:
-            line = self._explain_memory()
-            raise Failed(line) from error
         except RuntimeError as error:
-            if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            if not failures.is_out_of_memory(error):
                 raise
-            line = self._explain_memory()
+            line = failures.out_of_memory(self.device, self.config)
             raise Failed(line) from error
         except Stopped:
             status = "stopped"
@@ -251,7 +238,7 @@ class Job:
                 f"Stopped at step {self.module.number}; {screens.shown(self.where)}/checkpoints/last.ckpt is saved."
             )
             raise
-        except _AtOnce:
+        except AtOnce:
             status = "interrupted"
             raise KeyboardInterrupt from None
         finally:
@@ -392,33 +379,6 @@ class Job:
         except OSError:  # whoever read it has gone (`| head`, a closed terminal): the run goes on, log.txt has the text
             sys.stdout = None
 
-    def _explain_non_finite(self) -> str:
-        last = self.where / "checkpoints" / "last.ckpt"
-        step = self.module.bare_step()
-        device, precision = self.trainer.strategy.root_device, self.trainer.precision_plugin
-        self.module.to(device)  # the Trainer, leaving, has put it on the CPU
-        if step.average is not None:
-            step.average = build(self.config["ema"], self.network)
-        state, _ = read(last)
-        loader = self.data.train_dataloader()
-
-        def move(micro_batches: Any) -> Any:
-            return [precision.convert_input(batch) for batch in to_device(micro_batches, device)]
-
-        with precision.train_step_context():
-            culprit = replay.find(step, loader, state, self.module.number, self.recorder.history, move)
-        where = str(culprit) if culprit is not None else f"before step {self.module.number}, not repeated by a replay"
-        rate = self.config["optim"]["lr"]
-        return f"the loss is not finite: {where}; try optim.lr={rate / 10:g} or clip=norm"
-
-    def _explain_memory(self) -> str:
-        size = self.config["data"]["batch_size"]
-        smaller = f"data.batch_size={size // 2} accumulate={2 * self.config['accumulate']}" if size != "full" else ""
-        return (
-            f"out of memory on {self.device} with data.batch_size={size}: try {smaller or 'data.batch_size=64'} "
-            "(the same step in smaller pieces), trainer.precision=bf16-mixed, or a smaller model.*"
-        )
-
 
 def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
     """A number's mean and deviation on the training split, so that the task can learn it in units of its own."""
@@ -428,63 +388,3 @@ def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
     scale = float(values.std(correction=0))
     label = replace(spec.label, center=float(values.mean()), scale=scale if scale > 0 else 1.0)
     return DataSpec({**spec.fields, "label": label})
-
-
-@contextmanager
-def _signals(recorder: Recorder) -> Generator[None]:
-    """SIGTERM and the first Ctrl-C end the training after the current step, saved; a test that has begun comes to its
-    end. The second Ctrl-C ends the run at once."""
-
-    def ask(number: int, frame: Any) -> None:
-        if recorder.stop_signal:
-            raise _AtOnce
-        recorder.stop_signal = number
-
-    old: dict[int, Any] = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, ask)
-    except ValueError:  # not in the main thread (a notebook's worker): signals stay whose they are
-        old = {}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _profiled(on: bool, where: Path) -> Generator[None]:
-    if not on:
-        yield
-        return
-    from torch.profiler import profile
-
-    with profile() as profiler:
-        yield
-    table = profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
-    (where / "profile.txt").write_text(table, encoding="utf-8")
-    print(f"{screens.shown(where)}/profile.txt holds the table of operations")
-
-
-@contextmanager
-def _logging(where: Path) -> Generator[None]:
-    """Warnings of libraries go to log.txt; Lightning's greetings, and what it asks torch in the old way, nowhere."""
-    quiet = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
-    levels = [logger.level for logger in quiet]
-    handler = logging.FileHandler(where / "log.txt", encoding="utf-8", delay=True)
-    handler.setLevel(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    try:
-        for logger in quiet:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-            logging.captureWarnings(True)
-            yield
-    finally:
-        logging.captureWarnings(False)
-        for logger, level in zip(quiet, levels, strict=True):
-            logger.setLevel(level)
-        logging.getLogger().removeHandler(handler)
-        handler.close()

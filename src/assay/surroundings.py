@@ -1,0 +1,78 @@
+"""What surrounds a run while it goes on: signals, the log of warnings, the profiler."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay import screens
+from assay.recorder import Recorder
+
+
+class AtOnce(BaseException):
+    """The second Ctrl-C. Not a KeyboardInterrupt: Lightning turns one into exit code 1."""
+
+
+@contextmanager
+def signals(recorder: Recorder) -> Generator[None]:
+    """SIGTERM and the first Ctrl-C end the training after the current step, saved; a test that has begun comes to its
+    end. The second Ctrl-C ends the run at once."""
+
+    def ask(number: int, frame: Any) -> None:
+        if recorder.stop_signal:
+            raise AtOnce
+        recorder.stop_signal = number
+
+    old: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            old[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread (a notebook's worker): signals stay whose they are
+        old = {}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def profiled(on: bool, where: Path) -> Generator[None]:
+    if not on:
+        yield
+        return
+    from torch.profiler import profile
+
+    with profile() as profiler:
+        yield
+    table = profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
+    (where / "profile.txt").write_text(table, encoding="utf-8")
+    print(f"{screens.shown(where)}/profile.txt holds the table of operations")
+
+
+@contextmanager
+def logged(where: Path) -> Generator[None]:
+    """Warnings of libraries go to log.txt; Lightning's greetings, and what it asks torch in the old way, nowhere."""
+    quiet = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
+    levels = [logger.level for logger in quiet]
+    handler = logging.FileHandler(where / "log.txt", encoding="utf-8", delay=True)
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        for logger in quiet:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            logging.captureWarnings(True)
+            yield
+    finally:
+        logging.captureWarnings(False)
+        for logger, level in zip(quiet, levels, strict=True):
+            logger.setLevel(level)
+        logging.getLogger().removeHandler(handler)
+        handler.close()
