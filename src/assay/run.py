@@ -5,7 +5,7 @@ Only entry points and ``loops/`` import this module.
 
 from __future__ import annotations
 
-from assay.startup import fast_imports
+from assay.startup import fast_imports, plain_cuda_check
 
 fast_imports()  # before Lightning: what a training step does not need stays unloaded
 
@@ -39,6 +39,8 @@ from assay.recorder import Recorder, Stopped
 from assay.review.metrics_csv import MetricsCSV
 from assay.surroundings import AtOnce, logged, profiled, signals
 from assay.targets import build
+
+plain_cuda_check()
 
 OVERFIT_EXAMPLES = 10
 FAST_STEPS = 2

@@ -21,6 +21,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -269,3 +270,16 @@ def fast_imports() -> None:
     _postpone_dynamo()
     _postpone_flop_counter()
     _postpone_torchmetrics()
+
+
+def plain_cuda_check() -> None:
+    """Lets torch ask the CUDA runtime whether there is a GPU, as it does by itself. Call it once Lightning is imported.
+
+    Lightning sets ``PYTORCH_NVML_BASED_CUDA_CHECK``, and then every optimiser step opens NVIDIA's management library
+    anew: 30 µs where there is one to find, more where there is none. What the user set stays.
+    """
+    if not _NVML_ASKED:
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+
+
+_NVML_ASKED = "PYTORCH_NVML_BASED_CUDA_CHECK" in os.environ

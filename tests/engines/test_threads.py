@@ -118,8 +118,8 @@ def test_counting_leaves_the_network_as_it_was():
         (3, 10**9, 3),  # what is asked for is done
         ("3", 10**9, 3),
         ("auto", 1, 1),
-        ("auto", 4999, 1),
-        ("auto", 5000, 8),  # 10,000 multiply-adds each
+        ("auto", 9999, 1),
+        ("auto", 10000, 8),  # 10,000 multiply-adds each
     ],
 )
 def test_the_rule(monkeypatch, wanted, batch_size, expected):

@@ -61,6 +61,7 @@ class Eager(pl.LightningModule):
         self._ended = False  # this epoch is over, its validation and schedule too
         self._loss: Tensor | None = None
         self._summed = 0
+        self._last = -1  # the step that ends the run, where max_steps names one
         self._readings: list[dict[str, Tensor]] = []
         self._averaged: Any = None
         self.readings: dict[str, Tensor] = {}
@@ -76,6 +77,7 @@ class Eager(pl.LightningModule):
     def on_train_start(self) -> None:
         optimizer: Any = self.optimizers()
         self._move = optimizer.step  # counts the step for the Trainer
+        self._last = self.trainer.max_steps
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         self._backward = self.manual_backward if scaled or self.trainer.world_size > 1 else Tensor.backward
         if scaled and self.step.clip is not None:
@@ -87,16 +89,17 @@ class Eager(pl.LightningModule):
         self._clock = time.perf_counter()
 
     def training_step(self, micro_batches: list[Batch], batch_idx: int) -> None:
+        own = self.__dict__  # past nn.Module.__setattr__, which takes longer than the rest of this function
         loss = self.step(micro_batches, self.epoch, self.number, self._backward, self._move)
-        self._loss = loss if self._loss is None else self._loss + loss
-        self._summed += 1
-        self.number += 1
-        self.in_epoch += 1
-        if self.number % self.log_every == 0:
+        own["_loss"] = loss if self._loss is None else self._loss + loss
+        own["_summed"] += 1
+        own["number"] = number = self.number + 1
+        own["in_epoch"] += 1
+        if number % self.log_every == 0:
             self.report()
-        if self.number == self.trainer.max_steps:
+        if number == self._last:
             self.trainer.should_stop = True  # else Lightning would leave the epoch without validating its last weights
-        self.observer.stepped(self.number)
+        self.observer.stepped(number)
 
     def report(self) -> None:
         """Writes the mean training loss since the last report: the only point where the host waits for the device."""
