@@ -87,7 +87,7 @@ def test_files_that_are_not_there_or_not_files(tmp_path):
     message = refusal_of(check_text, {**TEXT, "path": wrong})
     assert message.endswith(f"is not there; did you mean {path}?")
     assert "is a folder" in refusal_of(check_text, {**TEXT, "path": str(tmp_path)})
-    assert "there is no folder" in refusal_of(check_text, {**TEXT, "path": str(tmp_path / "no" / "a.csv")})
+    assert "nor is its folder" in refusal_of(check_text, {**TEXT, "path": str(tmp_path / "no" / "a.csv")})
     (tmp_path / "empty.csv").touch()
     assert "is empty" in refusal_of(check_text, {**TEXT, "path": str(tmp_path / "empty.csv")})
 

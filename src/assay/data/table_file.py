@@ -122,9 +122,9 @@ def open_path(path: str) -> str:
 def _nearest_file(path: str) -> str:
     folder, name = os.path.split(path)
     if not os.path.isdir(folder or "."):
-        return f": there is no folder {folder}"
+        return f", nor is its folder {folder}; name a file that exists"
     close = difflib.get_close_matches(name, os.listdir(folder or "."), 1)
-    return f"; did you mean {os.path.join(folder, close[0])}?" if close else ""
+    return f"; did you mean {os.path.join(folder, close[0])}?" if close else "; name a file that exists"
 
 
 def nearest(name: str, known: Sequence[str], key: str | None = None, noun: str = "columns") -> str:
