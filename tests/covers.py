@@ -40,12 +40,15 @@ class Bench:
     Args:
         needs: "group=option" -> the words that option cannot do without (a path, columns).
         instead: "group=option" -> words of others that it replaces (another label).
+        only: "group=option" -> (group, option) it must be with: a teacher answers on the data it was trained on, which
+            the run itself checks, once the data are read.
         always: words of every point.
     """
 
     needs: Mapping[str, list[str]]
     always: list[str]
     instead: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     composer: Composer = field(default_factory=Composer)
     cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
     found: list[dict[str, str]] = field(default_factory=list)
@@ -58,6 +61,9 @@ class Bench:
 
     def point(self, chosen: Mapping[str, str]) -> Point | str:
         """The point, or the line of its refusal."""
+        for one, (group, name) in self.only.items():
+            if one in {f"{g}={n}" for g, n in chosen.items()} and chosen.get(group, name) != name:
+                return f"{one} goes with {group}={name} here"
         words = tuple(sorted(self.words(chosen)))
         if words not in self.cache:
             try:
