@@ -121,6 +121,8 @@ REFUSED: dict[str, list[tuple[list[str], list[str]]]] = {
         (["augment=mixup", "data=char_contains"], ["augment=mixup mixes numbers"]),
         (["stem=text"], ["stem=text reads a text", "data chooses it"]),
         (["+trainer.accumulate_grad_batches=2"], ["use accumulate="]),
+        (["+trainer.logger=true"], ["use logger=wandb or logger=none"]),
+        (["+trainer.fast_dev_run=true"], ["use debug=fast"]),
         (["+trainer.gradient_clip_val=1"], ["use clip=norm"]),
         (["model._target_=os.system"], ["os.system is not trusted", "assay.targets"]),
         (["model._target_=assay.models.lstm.__builtins__"], ["not trusted"]),

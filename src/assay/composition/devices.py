@@ -12,6 +12,27 @@ from typing import Any
 
 from assay.errors import ConfigError
 
+_OURS = {
+    "accumulate_grad_batches": "accumulate=…",
+    "gradient_clip_val": "clip=norm or clip=value",
+    "gradient_clip_algorithm": "clip=norm or clip=value",
+    "logger": "logger=wandb or logger=none",
+    "callbacks": "callbacks=[…]",
+    "enable_checkpointing": "checkpoint.every=…",
+    "default_root_dir": "outputs=…",
+    "log_every_n_steps": "log_every=…",
+    "fast_dev_run": "debug=fast",
+    "overfit_batches": "debug=overfit",
+    "profiler": "debug=profile",
+    "deterministic": "seed=…, which decides every draw",
+    "enable_progress_bar": "a pipe: a run that is not at a terminal prints plain lines",
+    "enable_model_summary": "the first screen, which counts the parameters",
+    "num_sanity_val_steps": "debug=fast, which rehearses validation and test",
+    "use_distributed_sampler": "seed=…: order is a function of seed and epoch",
+    "inference_mode": "nothing: evaluation never keeps gradients",
+}
+"""Arguments of Lightning's Trainer that a run sets itself, and the switch of ours that does what they would."""
+
 
 @cache
 def gpu_count() -> int:
@@ -52,12 +73,9 @@ def check(trainer: Mapping[str, Any]) -> set[str]:
         ConfigError: more devices are asked for than there are, a precision that this one does not have, or what a
             switch of ours does.
     """
-    for key, ours in {
-        "accumulate_grad_batches": "accumulate=…",
-        "gradient_clip_val": "clip=norm or clip=value",
-    }.items():
+    for key, ours in _OURS.items():
         if trainer.get(key) is not None:
-            raise ConfigError(f"trainer.{key} does nothing to the steps made here: use {ours}")
+            raise ConfigError(f"trainer.{key} does nothing to the runs made here: use {ours}")
     devices, accelerator = trainer.get("devices"), trainer.get("accelerator")
     if trainer.get("precision") == "16-mixed" and (accelerator == "cpu" or gpu_count() == 0):
         raise ConfigError("trainer.precision=16-mixed needs a GPU; on the CPU use bf16-mixed or 32-true")
