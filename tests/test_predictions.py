@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
+import json
 import math
 
+import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from assay import predictions
 from assay.contracts import DataSpec, Field
@@ -77,3 +83,91 @@ def test_a_run_writes_its_whole_test_split_with_the_numbers_of_the_data(digits_r
     target = load_digits().target
     assert len({row["id"] for row in rows}) == len(rows) == 180
     assert all(row["target"] == str(target[int(row["id"])]) for row in rows)
+
+
+def hardest(tmp_path, task, readings, dataset):
+    path = tmp_path / "deep" / "hardest.json"
+    source, preprocessing = dataset.spec.source, dataset.preprocessing
+    predictions.write_hardest(path, task, readings, dataset.splits["test"], source, preprocessing)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def opened(uri):
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        image.load()
+        assert (uri.partition(",")[0], image.format) == ("data:image/png;base64", "PNG")
+        return np.asarray(image)
+
+
+def test_the_hardest_images_are_those_of_the_highest_loss_pixel_by_pixel(digits_run):
+    from sklearn.datasets import load_digits
+
+    found = json.loads((digits_run.folder / "predictions" / "hardest.json").read_text(encoding="utf-8"))
+    with open(digits_run.folder / "predictions" / "test.csv", encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: -float(row["loss"]))
+    assert (found["count"], len(found["examples"])) == (180, predictions.HARDEST)
+    images = load_digits().images
+    for one, row in zip(found["examples"], rows, strict=False):
+        assert [str(one[key]) for key in ("id", "target", "prediction")] == [
+            row["id"],
+            row["target"],
+            row["prediction"],
+        ]
+        assert math.isclose(one["probability"], float(row["probability"]), abs_tol=1e-6)
+        assert one["loss"] == float(row["loss"])
+        assert one["answers"][0][0] == one["prediction"]
+        assert sorted((p for _, p in one["answers"]), reverse=True) == [p for _, p in one["answers"]]
+        assert np.array_equal(opened(one["image"]), np.round(images[one["id"]] / 16 * 255).astype(np.uint8))
+
+
+def test_hardest_rows_stand_in_the_units_of_the_file_whatever_the_order_of_the_readings(tmp_path):
+    from assay.data.preprocessing.impute import Mean
+    from assay.data.preprocessing.scaling import Standard
+    from assay.data.tabular_csv import TabularCSV
+
+    path = tmp_path / "rows.csv"
+    lines = [f"{100 + 7 * n},{n * 1e-3:g},{'red' if n % 3 else 'blue'},{n * 2.5}" for n in range(60)]
+    path.write_text("size,weight,colour,price\n" + "\n".join(lines) + "\n")
+    dataset = TabularCSV(str(path), "price", Standard(), Mean())
+    dataset.setup()
+    number = dataset.splits["test"].index.flip(0)
+    loss = torch.arange(len(number)).double()
+    readings = {"index": number, "label": number * 2.5, "prediction": number.double(), "loss": loss}
+    found = hardest(tmp_path, Regression(spec("number"), torch.nn.Identity()), readings, dataset)["examples"]
+    assert [one["id"] for one in found] == number.flip(0).tolist()
+    for one in found:
+        n = one["id"]
+        weight = f"{n * 1e-3:.5g}"
+        assert one["row"][0] == ["size", str(100 + 7 * n)]
+        assert math.isclose(float(one["row"][1][1]), float(weight), abs_tol=1e-6)
+        assert one["row"][2] == ["colour", "red" if n % 3 else "blue"]
+        assert one["columns"] == 3
+        assert "probability" not in one
+
+
+def test_hardest_texts_are_cut_and_a_loss_that_is_none_comes_first(tmp_path):
+    from assay.data.text_csv import TextCSV
+    from assay.data.tokenizers.word import Word
+
+    path = tmp_path / "texts.csv"
+    path.write_text("t,y\n" + "".join(f"{f'word{n} ' * 100},{'ab'[n % 2]}\n" for n in range(40)))
+    dataset = TextCSV(str(path), "t", "y", Word())
+    dataset.setup()
+    number = dataset.splits["test"].index
+    log_probs = torch.tensor([[0.75, 0.25]] * len(number)).log()
+    loss = torch.zeros(len(number))
+    loss[2] = torch.nan
+    readings = {"index": number, "label": torch.zeros(len(number)).long(), "log_probs": log_probs, "loss": loss}
+    task = Classification(spec("class", 2, ("a", "b")), torch.nn.Identity())
+    found = hardest(tmp_path, task, readings, dataset)["examples"]
+    assert found[0]["id"] == number[2]
+    assert found[0]["answers"] == [["a", 0.75], ["b", 0.25]]
+    assert len(found[0]["text"]) == 300
+    assert found[0]["text"].endswith("…")
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 200, 100), (32, 64)), ((3, 64, 64), (64, 64)), ((3, 5, 9), (9, 5))])
+def test_thumbnails_are_small_and_keep_their_proportions(shape, size):
+    image = opened(predictions.thumbnail(torch.rand(shape)))
+    assert (image.shape[1], image.shape[0]) == size
+    assert image.ndim == (2 if shape[0] == 1 else 3)

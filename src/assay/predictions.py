@@ -1,15 +1,33 @@
-"""``predictions/test.csv``: id, target, prediction, probability, loss; one row per example."""
+"""``predictions/test.csv``, one row per example, and ``predictions/hardest.json``, the examples with the highest loss
+as a person can look at them: what the review page shows, without the data set.
+
+Both hold the user's data: nothing sends them unless ``logger.upload=data``.
+"""
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from assay.contracts import Field
+from assay.data.examples import Examples
+from assay.data.preprocessing import Preprocessing
+from assay.folder import write_json
+
 COLUMNS = ("id", "target", "prediction", "probability", "loss")
+HARDEST = 24
+FORMAT = 1
+_SIDE = 64  # pixels of a thumbnail
+_LETTERS = 300
+_CELLS = 40  # columns of a table row
+_ANSWERS = 3  # the likeliest ones
 
 
 def write(path: Path, task: Any, readings: Mapping[str, Tensor]) -> None:
@@ -23,3 +41,89 @@ def write(path: Path, task: Any, readings: Mapping[str, Tensor]) -> None:
         for row, (index, loss) in enumerate(zip(readings["index"].tolist(), readings["loss"].tolist(), strict=True)):
             probability = f"{probabilities[row]:.6f}" if probabilities else ""
             writer.writerow([index, targets[row], names[row], probability, f"{loss:.6g}"])
+
+
+def write_hardest(
+    path: Path,
+    task: Any,
+    readings: Mapping[str, Tensor],
+    examples: Examples,
+    source: Field,
+    preprocessing: Preprocessing,
+) -> None:
+    """The examples with the highest loss, the highest first.
+
+    Args:
+        path: of the JSON file. Each example has id, target, prediction, probability and loss as in test.csv, the
+            likeliest ``answers`` where there are classes, and one of ``image`` (a PNG as a data URI), ``text`` and
+            ``row`` (column and value, each).
+        readings: of the split, in any order.
+        examples: the split.
+        source: the field of its inputs.
+        preprocessing: the data set's own.
+    """
+    loss = torch.where(readings["loss"].isnan(), torch.inf, readings["loss"])
+    worst = loss.argsort(descending=True, stable=True)[:HARDEST]
+    chosen = {name: value[worst] for name, value in readings.items()}
+    answers = chosen["log_probs" if "log_probs" in chosen else "prediction"]
+    names, probabilities = task.table(answers)
+    targets = task.target_names(chosen["label"])
+    numbers: list[int] = chosen["index"].tolist()
+    places = {number: place for place, number in enumerate(examples.index.tolist())}
+    inputs = examples.gather(torch.tensor([places[number] for number in numbers], dtype=torch.int64))["source"]
+    plain = preprocessing.to_json()
+    found = []
+    for row, number in enumerate(numbers):
+        one: dict[str, Any] = {"id": number, "target": targets[row], "prediction": names[row]}
+        if probabilities:
+            one["probability"] = round(probabilities[row], 6)
+        one["loss"] = float(f"{chosen['loss'][row].item():.6g}")
+        if "log_probs" in chosen and chosen["log_probs"].dim() == 2:
+            likeliest = chosen["log_probs"][row].exp().topk(min(_ANSWERS, len(task.names)))
+            shares, classes = likeliest.values.tolist(), likeliest.indices.tolist()
+            one["answers"] = [[task.names[i], round(p, 6)] for i, p in zip(classes, shares, strict=True)]
+        found.append({**one, **shown(inputs[row], source, preprocessing, plain)})
+    facts = {"format": FORMAT, "split": "test", "count": len(readings["index"]), "examples": found}
+    write_json(path, facts)
+
+
+def shown(value: Tensor, source: Field, preprocessing: Preprocessing, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """One example's input: ``image``, ``row`` or ``text``. ``plain`` is what ``preprocessing.to_json`` gave."""
+    if source.kind == "image":
+        return {"image": thumbnail(value)}
+    if source.kind == "table":
+        return {"row": cells(value, plain), "columns": len(source.names)}
+    text = preprocessing.show(value)
+    return {"text": text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"}
+
+
+def thumbnail(value: Tensor) -> str:
+    """An image (C, H, W) in [0, 1] as the data URI of a PNG, no side longer than 64 pixels."""
+    from PIL import Image
+
+    planes = (value.float().clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+    layers = planes[0] if len(planes) != 3 else planes.permute(1, 2, 0)  # (H, W) or (H, W, 3)
+    image = Image.fromarray(layers.contiguous().numpy())
+    if max(image.size) > _SIDE:
+        image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def cells(value: Tensor, plain: Mapping[str, Any]) -> list[list[str]]:
+    """A table's row (D,) as column and value: numbers in the units of the file (the scaling taken back, empty cells as
+    they were filled), categories by name, "unseen" where training had no such category."""
+    scaling = plain["scaling"]
+    numeric = [name for name, is_number in zip(plain["features"], plain["numeric"], strict=True) if is_number]
+    factors = scaling.get("scale_") or scaling.get("range_") or [1.0] * len(numeric)
+    shifts = scaling.get("mean_") or scaling.get("min_") or [0.0] * len(numeric)
+    units = dict(zip(numeric, zip(factors, shifts, strict=True), strict=True))
+    found = []
+    for name, number in zip(plain["features"][:_CELLS], value.tolist(), strict=False):
+        if name in units:
+            factor, shift = units[name]
+            found.append([name, f"{number * factor + shift:.5g}"])
+        else:
+            found.append([name, plain["categories_"][name][int(number) - 1] if number else "unseen"])
+    return found

@@ -59,10 +59,19 @@ def test_cutting_back_and_going_on_gives_the_bytes_of_never_having_stopped(tmp_p
 
     write(tmp_path / "whole.csv", range(0, 60, 10))
     write(tmp_path / "killed.csv", range(0, 50, 10))
-    assert metrics_csv.cut(tmp_path / "killed.csv", 20) == 4  # steps 30 and 40, two rows each
+    assert metrics_csv.cut(tmp_path / "killed.csv", 6) == 4  # steps 30 and 40, two rows each
     write(tmp_path / "killed.csv", range(30, 60, 10))
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed.csv", "whole.csv"]
+
+
+def test_cutting_a_file_that_lost_points_is_refused(tmp_path):
+    points = MetricsCSV(tmp_path / "metrics.csv")
+    points.write(1, 0, {"a": 1.0})
+    assert points.rows == 1
+    points.close()
+    with pytest.raises(ConfigError, match="holds 1 points, and its run had written 2"):
+        metrics_csv.cut(tmp_path / "metrics.csv", 2)
 
 
 @pytest.mark.parametrize("text", ["epoch,loss\n1,2\n", "", "step,epoch,name,value\n1,zero,a,0.5\n"])

@@ -34,16 +34,20 @@ class MetricsCSV:
 
     Args:
         path: of the file; its folder exists.
+    Attributes:
+        rows: points in the file.
     Raises:
         ConfigError: the file is there and is not a metrics.csv.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.rows = 0
         if self.path.exists() and self.path.stat().st_size:
             whole = _whole_lines(self.path)
             _refuse_other(self.path, whole)
             os.truncate(self.path, len(whole))
+            self.rows = whole.count(b"\n") - 1
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115  # unbuffered: one write call, one append
         if self._file.tell() == 0:
             self._file.write(f"{HEADER}\n".encode())
@@ -55,6 +59,11 @@ class MetricsCSV:
             # A label may hold a line break, and be part of a name; rows are lines.
             writer.writerow((int(step), int(epoch), " ".join(name.split()), repr(float(value))))
         self._file.write(text.getvalue().encode())
+        self.rows += len(values)
+
+    def sync(self) -> None:
+        """What was written survives a power cut."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -84,24 +93,27 @@ def parse(text: str) -> Iterator[Row]:
         yield Row(int(step), int(epoch), name, float(value))
 
 
-def cut(path: str | Path, step: int) -> int:
-    """Takes off, atomically, the rows after ``step``: what was measured after the state that a run restores.
+def cut(path: str | Path, rows: int) -> int:
+    """Takes off, atomically, the points after the first ``rows``: what was measured after the state that a run
+    restores.
 
     Returns:
-        The number of rows taken off.
+        The number of points taken off.
+    Raises:
+        ConfigError: the file holds fewer, is not a metrics.csv, or cannot be read.
     """
     path = Path(path)
-    rows = read(path)
-    kept = [row for row in rows if row.step <= step]
+    lines = _whole_lines(path).splitlines(keepends=True)
+    _refuse_other(path, b"".join(lines[:1]))
+    if len(lines) - 1 < rows:
+        raise ConfigError(f"{path} holds {len(lines) - 1} points, and its run had written {rows}: it was changed")
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(f"{HEADER}\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows((row.step, row.epoch, row.name, repr(row.value)) for row in kept)
+    with open(temporary, "wb") as file:
+        file.write(b"".join(lines[: rows + 1]))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    return len(rows) - len(kept)
+    return len(lines) - 1 - rows
 
 
 def _whole_lines(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 HIDDEN = "[redacted]"
 _NAMED = r"api_?key|secret|secret_?key|access_?key|private_?key|token|password|passwd|pwd|passphrase|credentials?|auth"
 _KEY = re.compile(rf"(?:^|[_\-.])(?:{_NAMED})$", re.IGNORECASE)
+_OVERRIDE = re.compile(r"([+~]{0,2}[\w.@/-]+)=(.*)", re.DOTALL)
 _MARK = re.compile(r"<[^<>]*>|\[[A-Z_]+\]")  # <unk>, [PAD]: a token of text
 _DIGEST = re.compile(r"commit|sha|digest|hash|revision|checksum", re.IGNORECASE)
 _HEX = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{40}(?![0-9a-zA-Z])")  # an older W&B key; a commit has the same form
@@ -37,6 +38,8 @@ def redact(value: Any, key: str = "") -> Any:
         return [redact(inner, key) for inner in value]
     if not isinstance(value, str):
         return value
+    if (override := _OVERRIDE.fullmatch(value)) and not key:  # as typed: a list of key=value
+        return f"{override[1]}={redact(override[2], override[1])}"
     if value and _KEY.search(key) and not _MARK.fullmatch(value):
         return HIDDEN
     return _forms(value, digests=_DIGEST.search(key) is not None)
@@ -49,7 +52,7 @@ def redact_text(text: str) -> str:
 
 def _forms(text: str, digests: bool) -> str:
     for name, secret in os.environ.items():
-        if len(secret) >= 8 and _KEY.search(name):
+        if len(secret) >= 8 and _KEY.search(name) and name != "PWD":  # the working directory, of every shell
             text = text.replace(secret, HIDDEN)
     text = _LOGIN.sub(HIDDEN, _FORMS.sub(HIDDEN, text))
     return text if digests else _HEX.sub(HIDDEN, text)
