@@ -52,6 +52,14 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory):
     return assay.train("model=mlp", "trainer=cpu", "trainer.max_epochs=3", "logger=none", f"outputs={outputs}")
 
 
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory, digits_run):
+    """Where points of conf/ are composed, with user data of every kind and a teacher."""
+    from tests import covers
+
+    return covers.bench(tmp_path_factory.mktemp("user data, 'odd' = [1]"), digits_run.folder)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--option", metavar="GROUP=NAME", help="only the batteries' cases of this option (assay check)")
 
@@ -75,3 +83,16 @@ def _is_about(item: pytest.Item, group: str, name: str) -> bool:
         values |= {held for key in ("label", group, "name") if isinstance(held := getattr(value, key, None), str)}
     named = name in values and (group in values or item.path.parent.name.startswith(group))
     return named or bool(values & {f"{group}={name}", f"{group}/{name}", f"{group}/{name}.yaml"})
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """How many interruptions the harness of tests/test_resume.py made, and what they cost."""
+    totals: dict[str, list[int]] = {}
+    for report in [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]:
+        for name, value in report.user_properties if report.when == "call" else []:
+            if name == "resumed":
+                what, number, difference = value
+                total = totals.setdefault(what, [0, 0, 0])
+                totals[what] = [total[0] + 1, total[1] + number, total[2] + difference]
+    for what, (runs, number, difference) in totals.items():
+        terminalreporter.write_line(f"exact resume: {number} {what} of {runs} runs, {difference} bits of difference")

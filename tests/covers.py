@@ -6,11 +6,16 @@ attempt to seat both raised a ConfigError. Nothing here names an option, apart f
 
 from __future__ import annotations
 
+import csv
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from assay.composition.compose import Composer
 from assay.errors import ConfigError
@@ -161,3 +166,65 @@ def cover(
 def _gain(seated: Mapping[str, str], group: str, name: str, open_pairs: Mapping) -> int:
     mine = (group, name)
     return sum((mine, other) in open_pairs or (other, mine) in open_pairs for other in seated.items())
+
+
+DATA = Path(os.environ.get("ASSAY_DATA") or ROOT.parent / "shared" / "data")
+FASHION = DATA / "FashionMNIST"
+DOWNLOADS = [f"data_dir={DATA}"]
+NUMERIC = ("task=regression", "loss=mse", "loss=mae")  # options that need a number to predict
+
+
+def available(groups: dict[str, list[str]]) -> dict[str, list[str]]:
+    """fashion_mnist takes part where its files are at hand."""
+    return {
+        group: [name for name in names if name != "fashion_mnist" or FASHION.is_dir()]
+        for group, names in groups.items()
+    }
+
+
+def bench(folder: Path, teacher: Path) -> Bench:
+    """User data of every kind, small, written to ``folder``; a teacher for digits."""
+    generator = random.Random(0)
+    with open(folder / "texts.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["review", "stars", "score"])
+        for i in range(60):
+            words = [generator.choice(["good", "bad", "film", "the", "plot", "great", "dull"]) for _ in range(6)]
+            writer.writerow([f"{' '.join(words)} {i}", ["one", "two", "three"][i % 3], i / 7])
+    with open(folder / "table.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["age", "town", "income", "outcome"])
+        for i in range(60):
+            writer.writerow(
+                [20 + i, generator.choice(["Rome", "Oslo"]), generator.random() * 1e4, "yes" if i % 2 else "no"]
+            )
+    gaps = (folder / "table.csv").read_text().splitlines()
+    gaps[5] = gaps[5].replace(gaps[5].split(",")[0], "", 1)
+    (folder / "gaps.csv").write_text("\n".join(gaps) + "\n")
+    for name in ("cat", "dog"):
+        for i in range(12):
+            (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(i + 100 * (name == "dog")).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.png")
+    small = ["data.examples=120"]
+    return Bench(
+        needs={
+            "data=text_csv": [f"data.path={folder / 'texts.csv'}", "data.text=review", "data.label=stars"],
+            "data=tabular_csv": [f"data.path={folder / 'table.csv'}", "data.label=outcome"],
+            "data=image_folder": [f"data.path={folder / 'photos'}", "data.size=12"],
+            "data=char_position": small,
+            "data=char_contains": small,
+            "distillation=kd": [f"distillation.teacher.run={teacher}"],
+            "clip=norm": ["clip.max_norm=0.01"],  # first gradients are small: so that there is something to clip
+            "clip=value": ["clip.max_value=1e-4"],
+        },
+        instead={
+            **{
+                option: {"data.label=outcome": "data.label=income", "data.label=stars": "data.label=score"}
+                for option in NUMERIC
+            },
+            "impute=mean": {f"data.path={folder / 'table.csv'}": f"data.path={folder / 'gaps.csv'}"},
+        },
+        only={"distillation=kd": ("data", "digits")},  # tests/test_run.py has the refusal of others
+        always=["debug=fast", "logger=none", "log_every=1", f"outputs={folder / 'outputs'}", *DOWNLOADS],
+    )

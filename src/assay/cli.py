@@ -50,6 +50,16 @@ def _evaluate(arguments: list[str]) -> int:
     return evaluate_command(run=given.run, overrides=given.overrides)
 
 
+def _resume(arguments: list[str]) -> int:
+    parser = _Parser("assay resume", description="Goes on with a run from its last checkpoint, bit for bit.")
+    parser.add_argument("run", metavar="RUN", help="a run folder, or latest")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="more epochs or steps, logger, cadence")
+    given = parser.parse_intermixed_args(arguments)
+    from assay.lifecycle.resume import resume_command
+
+    return resume_command(run=given.run, overrides=given.overrides)
+
+
 def _data(arguments: list[str]) -> int:
     parser = _Parser("assay data", description="Downloads, verifies and describes a data set.")
     parser.add_argument("name", metavar="NAME", help="an option of data; `assay switches data` lists them")
@@ -94,6 +104,16 @@ def _check(arguments: list[str]) -> int:
     return check_command(option=given.option)
 
 
+def _review(arguments: list[str]) -> int:
+    parser = _Parser("assay review", description="One self-contained HTML page about a run: what, how well, what next.")
+    parser.add_argument("run", metavar="RUN", nargs="?", default="latest", help="a run folder, or latest (the default)")
+    parser.add_argument("--output", metavar="FILE", help="instead of RUN/review.html")
+    given = parser.parse_args(arguments)
+    from assay.review.run_page import review_command
+
+    return review_command(run=given.run, output=given.output)
+
+
 def _sync(arguments: list[str]) -> int:
     parser = _Parser("assay sync", description="Uploads runs that were logged offline.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="outputs", help="a run, or a folder of runs")
@@ -112,14 +132,86 @@ def _bench(arguments: list[str]) -> int:
     return bench_command(names=given.names)
 
 
+def _runs(arguments: list[str]) -> int:
+    parser = _Parser("assay runs", description="Every run below a folder: what varied between them, what came of it.")
+    parser.add_argument("path", metavar="PATH", nargs="?", default="outputs", help="a folder of runs; default: outputs")
+    parser.add_argument("--where", metavar="EXPR", nargs="+", action="extend", default=[], help=_WHERE)
+    parser.add_argument("--sort", metavar="KEY", help="a switch, key or metric; without: by the start, newest last")
+    parser.add_argument("--reverse", action="store_true", help="the other way round")
+    parser.add_argument("--columns", metavar="KEY,KEY", help="these alone; any key that --where takes, or reason")
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="csv, json: all keys")
+    given = parser.parse_args(arguments)
+    from assay.lifecycle.listing import runs_command
+
+    return runs_command(**vars(given))
+
+
+def _diff(arguments: list[str]) -> int:
+    parser = _Parser("assay diff", description="What differs between two runs, and whether they can be compared.")
+    parser.add_argument("first", metavar="A", help="a run folder, or latest")
+    parser.add_argument("second", metavar="B", help="another")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    given = parser.parse_args(arguments)
+    from assay.lifecycle.diff import diff_command
+
+    return diff_command(**vars(given))
+
+
+def _rerun(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay rerun",
+        usage="assay rerun RUN [--dry] [switch=option …] [key=value …]",
+        description="A new run with another's overrides; what is typed after RUN wins. -m makes a sweep of it.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder, or latest")
+    parser.add_argument("--dry", action="store_true", help="only show what would run, and what has changed since")
+    given, rest = parser.parse_known_args(arguments)
+    from assay.lifecycle.rerun import rerun_command
+
+    return rerun_command(run=given.run, arguments=rest, dry=given.dry)
+
+
+def _clean(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay clean",
+        description="Frees disk: deletes checkpoints that finished runs need no more, and W&B's scratch once it is "
+        "uploaded. best.ckpt, artifact/, config, metrics and predictions stay. Shows what goes, and asks.",
+    )
+    parser.add_argument("path", metavar="PATH", nargs="?", default="outputs", help="a run, or a folder of runs")
+    parser.add_argument("--older-than", metavar="AGE", help="only runs unchanged for so long: 12h, 7d, 4w")
+    parser.add_argument("--keep", metavar="N", type=int, default=0, help="leave the newest N runs as they are")
+    parser.add_argument("--where", metavar="EXPR", nargs="+", action="extend", default=[], help=_WHERE)
+    parser.add_argument(
+        "--all-checkpoints",
+        action="store_true",
+        help="also those that `assay resume` needs, and best.ckpt where artifact/ holds its weights",
+    )
+    parser.add_argument("--runs", action="store_true", help="delete whole runs; needs --where, --older-than or --keep")
+    parser.add_argument("--dry", action="store_true", help="only show what would go")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    given = parser.parse_args(arguments)
+    from assay.lifecycle.clean import clean_command
+
+    return clean_command(**vars(given))
+
+
+_WHERE = "such as model=lstm 'optim.lr>=0.01' data~mnist status!=done 'val/accuracy>0.9'; all must hold"
+
+
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
     "train": (_train, "[switch=option …] [key=value …]", "train one model, or with -m every combination"),
+    "resume": (_resume, "RUN", "go on with a run that was stopped, killed or moved"),
     "predict": (_predict, "RUN INPUT…", "the outputs of a trained model for new inputs"),
     "evaluate": (_evaluate, "RUN [data=…]", "the scores of a trained model"),
+    "runs": (_runs, "[PATH] [--where EXPR…]", "list runs: what varied, what came of it"),
+    "diff": (_diff, "A B", "what differs between two runs"),
+    "rerun": (_rerun, "RUN [key=value …]", "a new run like another, with changes"),
+    "clean": (_clean, "[PATH]", "free disk space; the best weights stay"),
     "data": (_data, "NAME [data.key=value …]", "download, verify and describe a data set"),
     "switches": (_switches, "[GROUP]", "every switch and its options"),
     "new": (_new, "model|data NAME", "write the four files of a new model or data set"),
     "check": (_check, "model=NAME", "run every battery of tests on one option"),
+    "review": (_review, "[RUN]", "a page about a run: curves, scores, errors, what to try next"),
     "sync": (_sync, "[PATH]", "upload runs that were logged offline"),
     "bench": (_bench, "[NAME…]", "measure speed against plain references"),
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.errors import ConfigError
-from assay.folder import read_config
+from assay.folder import write_config
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,19 @@ def train(overrides: Sequence[str]) -> Run:
     if point.config["plan"]:
         raise ConfigError("plan=true only shows what would run: use `assay train … plan=true`, or leave it out")
     from assay.launch import make_folder
-    from assay.run import run  # after every check: torch
 
     folder = make_folder(point.config)
+    write_config(folder, point.config, point.overrides)
+    from assay.run import run  # after every check: torch
+
     return Run(folder, run(point.config, list(point.overrides), folder))
 
 
 def runs(path: Path) -> list[dict[str, Any]]:
-    if not path.is_dir():
-        raise ConfigError(f"{path} is not a folder of runs")
-    rows = []
-    for found in sorted(path.rglob("summary.json")):
-        folder = found.parent
-        if "latest" in folder.relative_to(path).parts or not (folder / "config.yaml").is_file():
-            continue
-        config = read_config(folder)
-        summary = json.loads(found.read_text(encoding="utf-8"))
-        summary.pop("format", None)
-        rows.append({"folder": str(folder), **config.get("switches", {}), "seed": config["seed"], **summary})
-    return rows
+    from assay.lifecycle import records
+
+    found, bad = records.read_all(records.folders(path))
+    if bad:
+        warnings.warn(records.bad_line(bad), stacklevel=3)
+    keys = records.told(found)
+    return [records.row(one, keys) for one in found]

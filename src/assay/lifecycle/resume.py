@@ -1,0 +1,115 @@
+"""``assay resume RUN``: a run goes on from its last checkpoint, as if nothing had stopped it. Torch loads last.
+
+The config that the run stored wins; what may change is how long it trains and how it is watched.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assay import folder, preflight
+from assay.errors import ConfigError
+from assay.follow import following
+
+MAY_CHANGE = ("trainer.max_epochs", "trainer.max_steps", "checkpoint.every", "logger", "threads")
+"""What a resumed run may be told anew: none of it changes what was trained so far."""
+
+
+def resume_command(run: str, overrides: Sequence[str]) -> int:
+    """Goes on with RUN.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 130 or 143 stopped by a signal after saving.
+    Raises:
+        ConfigError: RUN is no run, is done, is being trained, or an override may not change.
+    """
+    where = folder.find(run)
+    if (code := following(folder.read_config(where)["trainer"])) is not None:
+        return code
+    config, typed = prepare(where, overrides)
+    from assay import run as running
+
+    try:
+        running.run(config, typed, where, resume=True)
+    except running.Stopped as stopped:
+        return 128 + int(stopped.args[0])
+    except running.Failed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    return 0
+
+
+def prepare(where: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The config to go on with, and the overrides as typed, the new ones last.
+
+    Raises:
+        ConfigError: as :func:`resume_command`.
+    """
+    if not (where / "config.yaml").is_file():
+        raise ConfigError(f"{where} holds no config.yaml: it is not a run folder, or was killed before it began")
+    config = stored = folder.read_config(where)
+    typed = folder.read_overrides(where)
+    if folder.is_running(where):
+        raise ConfigError(f"{where} is being trained by another process; wait for it, or stop it first")
+    if overrides:
+        config = changed(config, typed, overrides)
+    done = _summary(where)
+    if done.get("status") == "done" and _lengths(config) == _lengths(stored):
+        raise ConfigError(
+            f"{where} is done, after {done.get('epochs')} epochs: `assay resume RUN trainer.max_epochs=…` trains "
+            "longer, `assay rerun RUN` trains it again"
+        )
+    return config, merged(typed, overrides)
+
+
+def changed(config: dict[str, Any], typed: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
+    """The stored config with the new overrides in it, which are composed and checked as those of a new run.
+
+    Raises:
+        ConfigError: one of them is not in :data:`MAY_CHANGE`, or preflight refuses it.
+    """
+    for one in overrides:
+        key = _key(one)
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+            raise ConfigError(
+                f"{key} cannot change when a run is resumed; {', '.join(MAY_CHANGE)} can: use `assay rerun RUN {one}`"
+            )
+    keys = {_key(one) for one in overrides}
+    (point,) = preflight.check(merged(typed, overrides))
+    made = copy.deepcopy(config)
+    for allowed in MAY_CHANGE:
+        if any(key == allowed or key.startswith(f"{allowed}.") for key in keys):
+            *outer, last = allowed.split(".")
+            target, source = made, point.config
+            for part in outer:
+                target, source = target[part], source[part]
+            target[last] = source[last]
+            if allowed in made["switches"]:
+                made["switches"][allowed] = point.config["switches"][allowed]
+    return made
+
+
+def merged(typed: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The overrides of the run without those that are typed anew, then the new ones."""
+    keys = {_key(one) for one in overrides}
+    return [*(one for one in typed if _key(one) not in keys), *overrides]
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
+
+
+def _lengths(config: Mapping[str, Any]) -> tuple[Any, Any]:
+    return config["trainer"]["max_epochs"], config["trainer"]["max_steps"]
+
+
+def _summary(where: Path) -> dict[str, Any]:
+    try:
+        return json.loads((where / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
