@@ -35,7 +35,17 @@ THIRD_PARTIES_OF_PARTS = {"torch", "numpy", "typing_extensions"}
 
 # Who may know a thing. Modules directly owned by preflight and train.py count as they do.
 KNOWN_BY = {
-    "assay.run": ("assay.cli", "assay.door", "assay.launch", "assay.bench", "assay.benchmarks", "assay.loops", "train"),
+    "assay.run": (
+        "assay.cli",
+        "assay.door",
+        "assay.follow",
+        "assay.launch",
+        "assay.lifecycle.resume",
+        "assay.bench",
+        "assay.benchmarks",
+        "assay.loops",
+        "train",
+    ),
     "hydra": (
         "assay.run",
         "assay.preflight",
@@ -67,7 +77,7 @@ ONLY_INSIDE_FUNCTIONS += ("transformers", "nltk", "optuna", "sympy", "torch._dyn
 
 # These, and all they import at their top, must answer before torch is there.
 TORCH_FREE = ("assay", "assay.errors", "assay.preflight", "assay.cli", "assay.launch", "assay.folder", "assay.switches")
-TORCH_FREE += ("assay.door", "assay.bench", "hydra_plugins", "train")
+TORCH_FREE += ("assay.lifecycle", "assay.environment", "assay.door", "assay.bench", "hydra_plugins", "train")
 LIGHT = set(sys.stdlib_module_names) | {"hydra", "omegaconf", "yaml", "antlr4", "assay", "hydra_plugins", "train"}
 
 DROPOUT_MODULE = "assay.layers.random"

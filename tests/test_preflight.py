@@ -129,9 +129,9 @@ REFUSED: dict[str, list[tuple[list[str], list[str]]]] = {
     ],
     "device": [
         (["trainer=gpu"], ["trainer=gpu finds no GPU on this machine: use trainer=cpu"]),
-        (["trainer.devices=2"], ["trainer.devices=1"]),
+        (["trainer.devices=2"], ["use trainer=ddp"]),
         (["trainer.precision=16-mixed"], ["needs a GPU", "bf16-mixed"]),
-        (["trainer=cpu", "trainer.devices=3"], ["trainer.devices=3", "trainer.devices=1"]),
+        (["trainer=cpu", "trainer.devices=3"], ["trainer.devices=3", "use trainer=ddp"]),
     ],
     "artifact": [
         (["distillation=kd", "distillation.teacher.run=nowhere"], ["nowhere"]),
@@ -240,9 +240,9 @@ def test_checkpoint_intervals(every):
 
 def test_devices_are_counted(monkeypatch):
     monkeypatch.setattr(devices, "gpu_count", lambda: 2)
-    assert compose(["trainer=gpu", "trainer.devices=2"]).config["trainer"]["devices"] == 2
-    assert "more than the 2 of this machine: trainer.devices=2" in refusal(["trainer=gpu", "trainer.devices=3"])
-    assert "trainer.devices=1" in refusal(["trainer=cpu", "trainer.devices=2"])
+    assert compose(["trainer=ddp", "trainer.devices=2"]).config["trainer"]["devices"] == 2
+    assert "more than the 2 of this machine: trainer.devices=2" in refusal(["trainer=ddp", "trainer.devices=3"])
+    assert "use trainer=ddp" in refusal(["trainer=gpu", "trainer.devices=2"])
 
 
 def test_rules_between_options_can_be_left_open():

@@ -212,7 +212,7 @@ def test_a_signal_saves_before_it_stops(tmp_path, number, code):
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "Traceback" not in err
-    assert re.search(r"Stopped at step \d+; .*last\.ckpt is saved", out)
+    assert re.search(r"Stopped at step \d+, saved; `assay resume \S+` goes on", out)
     (folder,) = {p.parent for p in tmp_path.glob("*/*/summary.json") if p.parent.parent.name != "latest"}
     assert json.loads((folder / "summary.json").read_text())["status"] == "stopped"
     state, _ = checkpoint.read(folder / "checkpoints" / "last.ckpt")

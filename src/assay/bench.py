@@ -18,10 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from assay.environment import processor, versions
 from assay.errors import ConfigError
-from assay.folder import versions, write_json
+from assay.folder import write_json
 
-GROUPS = ("step", "start", "loader", "refusal")
+GROUPS = ("step", "start", "loader", "checkpoint", "refusal")
 TABLE = ("<!-- bench -->", "<!-- /bench -->")
 _ROUNDED = 4
 
@@ -94,15 +95,9 @@ def comparisons(group: str) -> list[Comparison]:
 
 def machine() -> dict[str, Any]:
     """Where a result was measured, and how busy it was."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "processor": model,
+        "processor": processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "load": load,
@@ -151,7 +146,7 @@ def line(result: Mapping[str, Any]) -> str:
     goal = f"goal {'≥' if result['speed'] else '≤'} {result['goal']:g}{'' if result['met'] else ', missed'}"
     times = f"{_time(result['ours']['median'])} against {_time(result['reference']['median'])} per {result['unit']}"
     spread = f"{ratio['min']:.2f} to {ratio['max']:.2f}, {result['pairs']} pairs"
-    return f"{result['name']:<12} {ratio['median']:>6.2f} ({spread}; {goal})  {times}: {result['work']}"
+    return f"{result['name']:<18} {ratio['median']:>6.2f} ({spread}; {goal})  {times}: {result['work']}"
 
 
 def table(folder: str | Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from assay import screens
 from assay.data.loaders import to_device
 from assay.engines import replay
 from assay.engines.checkpoint import read
@@ -30,10 +32,13 @@ def non_finite(module: Eager, loader: Any, where: Path, config: Mapping[str, Any
 
     Args:
         module: of the run, its Trainer still attached.
-        loader: of the training split.
+        loader: of the training split; None where no process can replay alone.
         where: the run folder.
         scores: epoch -> monitored metric, for schedules that watch it.
     """
+    mend = f"try optim.lr={config['optim']['lr'] / 10:g} or clip=norm"
+    if loader is None:
+        return f"the loss is not finite, before step {module.number}; {mend}, or trainer=ddp, which names the examples"
     step = module.bare_step()
     device, precision = module.trainer.strategy.root_device, module.trainer.precision_plugin
     module.to(device)  # the Trainer, leaving, has put it on the CPU
@@ -47,7 +52,18 @@ def non_finite(module: Eager, loader: Any, where: Path, config: Mapping[str, Any
     with precision.train_step_context():
         culprit = replay.find(step, loader, state, module.number, scores, move)
     cause = str(culprit) if culprit is not None else f"before step {module.number}, not repeated by a replay"
-    return f"the loss is not finite: {cause}; try optim.lr={config['optim']['lr'] / 10:g} or clip=norm"
+    return f"the loss is not finite: {cause}; {mend}"
+
+
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def disk_full(error: OSError, where: Path) -> str:
+    return (
+        f"the disk is full: {error.filename or where} could not be written; what was saved before is whole. "
+        f"Make room (`assay clean` helps), then {screens.resuming(where)}"
+    )
 
 
 def out_of_memory(device: str, config: Mapping[str, Any]) -> str:

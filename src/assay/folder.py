@@ -7,32 +7,22 @@ itself, so it can be moved.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+import shutil
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from assay.errors import ConfigError
 
 FORMAT = 1
-PATCH_BYTES = 5_000_000
-_PACKAGES = (
-    "assay",
-    "torch",
-    "pytorch-lightning",
-    "torchmetrics",
-    "hydra-core",
-    "numpy",
-    "scikit-learn",
-    "safetensors",
-)
+LOCK = ".lock"
+_held: set[Path] = set()  # by this process: a lock of its own does not show to it
 
 
 def create(outputs: str | Path, name: str) -> Path:
@@ -49,6 +39,14 @@ def create(outputs: str | Path, name: str) -> Path:
             continue
         return folder
     raise ConfigError(f"{day} already holds 10,000 runs named {stem}; choose another name=…")
+
+
+def discard(folder: Path) -> None:
+    """Takes back a folder that a refused run had been given, and those above it that were made for it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # the day and the outputs folder, where this run was their first
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
 
 
 def point_latest(outputs: str | Path, folder: Path) -> None:
@@ -72,6 +70,8 @@ def find(run: str, outputs: str | Path = "outputs") -> Path:
         ConfigError: there is no such run.
     """
     path = Path(outputs) / "latest" if run == "latest" else Path(run)
+    if not path.exists() and (Path(outputs) / run).exists():  # as `assay runs` shows it
+        path = Path(outputs) / run
     if run == "latest" and not path.exists():
         raise ConfigError(f"there is no latest run in {outputs}; train one with `assay train`, or name a run folder")
     if path.is_file() and path.name == "latest":
@@ -143,69 +143,72 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+def read_overrides(folder: Path) -> list[str]:
+    """The overrides of a run, as typed; empty where none are stored."""
+    import yaml
+
+    try:
+        found = yaml.safe_load((folder / "overrides.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    return [str(one) for one in found] if isinstance(found, list) else []
+
+
+@contextmanager
+def held(folder: Path) -> Generator[None]:
+    """Marks a run folder as one that a process is writing to, for as long as that process lives.
+
+    A lock of the operating system on ``.lock`` (which names the process): it goes with the process, however that
+    ends, and a forked child does not inherit it. Where the disk knows no locks, nothing is marked.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
+    path = (folder / LOCK).resolve()
+    if path in _held:
+        raise ConfigError(f"{folder} is being trained by this process")
+    with open(path, "a+", encoding="utf-8") as file:
+        if not _lock(file, seconds=1.0):  # whoever only looks (is_running) has it for an instant
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise ConfigError(f"{folder} is being trained by {holder}; wait for it, or stop it first")
+        file.truncate(0)
+        file.write(f"process {os.getpid()} of {platform.node()}\n")
+        file.flush()
+        _held.add(path)
         try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            yield
+        finally:
+            _held.discard(path)
 
 
-def source_digest() -> str:
-    """sha256 over this package's own source: what code made an artifact, commit or not."""
-    here = Path(__file__).resolve().parent
-    summed = hashlib.sha256()
-    for path in sorted(here.rglob("*.py")):
-        summed.update(f"{path.relative_to(here).as_posix()}\0".encode() + path.read_bytes())
-    return summed.hexdigest()
+def is_running(folder: Path) -> bool:
+    """Whether a process is writing to this run folder."""
+    path = (folder / LOCK).resolve()
+    if path in _held:
+        return True
+    try:
+        with open(path, encoding="utf-8") as file:
+            return not _lock(file, shared=True)
+    except OSError:
+        return False
 
 
-def write_source(folder: Path) -> dict[str, Any]:
-    """``source.patch``: the uncommitted difference, 5 MB at most; returns the commit and what was left out."""
-    from assay.review.redact import redact_text
-
-    here = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> bytes | None:
+def _lock(file: IO[str], *, shared: bool = False, seconds: float = 0.0) -> bool:
+    """Takes the lock, trying again for some ``seconds``; whether nobody else has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing is marked
+        return True
+    until = time.monotonic() + seconds
+    while True:
         try:
-            done = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, timeout=10, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout
-
-    if "site-packages" in here.parts:
-        return {"commit": None}
-    status_ = git("status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if status_ is None:
-        return {"commit": None}
-    lines = status_.decode(errors="replace").splitlines()
-    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), None)
-    facts: dict[str, Any] = {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
-    if facts["dirty"]:
-        patch = git("diff", "HEAD") or b""
-        if len(patch) <= PATCH_BYTES:
-            text = redact_text(patch.decode("utf-8", errors="surrogateescape"))
-            (folder / "source.patch").write_text(text, encoding="utf-8", errors="surrogateescape")
+            fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        except OSError:  # a disk without locks
+            return True
         else:
-            facts["patch"] = f"left out: {len(patch)} bytes, {PATCH_BYTES} at most"
-    return facts
-
-
-def environment(device: str, threads: int, seed: int, chosen: Mapping[str, Any], source: Mapping[str, Any]) -> dict:
-    """What besides the config decides the bits of a run. ``chosen`` are choices that the run made for itself."""
-    from assay.review.redact import redact
-
-    return {
-        "versions": versions(),
-        "source_digest": source_digest(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "device": device,
-        "threads": threads,
-        "seed": seed,
-        "chosen": dict(chosen),
-        "command": redact([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        **source,
-    }
+            return True

@@ -25,6 +25,8 @@ from assay.composition.compose import VERSION_BASE, Composer, composer_of
 from assay.composition.points import is_hydra, quote_all
 from assay.composition.quoting import quote
 from assay.errors import ConfigError
+from assay.folder import write_config
+from assay.follow import following
 
 
 def train(argv: Sequence[str]) -> int:
@@ -47,6 +49,8 @@ def train(argv: Sequence[str]) -> int:
     if any(point.config["plan"] for point in points):
         show_plan(points)
         return 0
+    if (code := following(points[0].config["trainer"])) is not None:
+        return code
     rest = [one for one in flags.overrides if is_hydra(one)]
     places = [text for flag in ("config-dir", "config-name") for text in _flag(flag, flags)]
     if flags.multirun:
@@ -91,16 +95,18 @@ class _Job:
         self.failures: list[Exception] = []
 
     def __call__(self, config: DictConfig) -> Any:
-        from assay.run import Failed, Stopped, run  # run first: it puts off the imports that a step does not need
-
         hydra = HydraConfig.get()
         choices = {
             group: name for group, name in hydra.runtime.choices.items() if name and not group.startswith("hydra/")
         }
         overrides = list(hydra.overrides.task)
+        folder = Path(hydra.runtime.output_dir)
+        plain = preflight.plain(config, choices, self.catalogue)
+        write_config(folder, plain, overrides)  # before torch loads: a run that is killed then can be resumed
+        from assay.run import Failed, Stopped, run  # run first: it puts off the imports that a step does not need
+
         try:
-            plain = preflight.plain(config, choices, self.catalogue)
-            return run(plain, overrides, Path(hydra.runtime.output_dir))
+            return run(plain, overrides, folder)
         except Stopped as stopped:
             raise SystemExit(128 + int(stopped.args[0])) from stopped
         except Failed as failed:

@@ -4,52 +4,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from assay.callbacks.progress import Progress
-from assay.engines import checkpoint
+from assay.contracts import Stateful
+from assay.engines.cadence import Cadence
+from assay.engines.checkpoint import is_finite
+from assay.engines.checkpoints import Checkpoints, Saved
 from assay.engines.eager import Eager, NonFiniteLoss
+from assay.review.metrics_csv import MetricsCSV
+from assay.state import under
 
 
 class Stopped(Exception):
     """The run was asked to stop by a signal; its number is the argument."""
 
 
+_SAVE = 1024
+"""Added to the number of a signal, in what rank 0 says to all: a checkpoint is due, to which each has a part."""
+
+
 class Recorder:
     """The observer of one run (see :class:`assay.engines.eager.Observer`).
 
     Args:
-        folder: of the run.
+        checkpoints: of the run; None for a process that is not the first of several, and writes nothing.
+        points: metrics.csv of the run.
         monitor, mode: the metric that best, stopping and plateau watch.
         cadence: when a checkpoint is due.
         progress: the screen.
-        sinks: called with (step, epoch, values) for every point: metrics.csv, W&B.
         stopping: early stopping, or None.
         callbacks: diagnostics by name; ``values(module)`` is logged with the training loss.
+        ranks: the processes that train together; all stop where the first does.
     """
 
     def __init__(
         self,
-        folder: Path,
+        checkpoints: Checkpoints | None,
+        points: MetricsCSV,
         *,
         monitor: str,
         mode: str,
-        cadence: checkpoint.Cadence,
+        cadence: Cadence,
         progress: Progress,
-        sinks: list[Callable[[int, int, dict[str, float]], None]],
         stopping: Any = None,
         callbacks: Mapping[str, Any] | None = None,
+        ranks: Any = None,
     ) -> None:
-        self.folder = folder
+        self.ranks = ranks
+        self.checkpoints = checkpoints
+        self.points = points
         self.monitor = monitor
         self.sign = 1.0 if mode == "max" else -1.0
         self.cadence = cadence
         self.progress = progress
-        self.sinks = sinks
         self.stopping = stopping
         self.callbacks = callbacks or {}
         self.best_score = -math.inf
@@ -57,8 +68,9 @@ class Recorder:
         self.best_step = -1
         self.best: dict[str, Tensor] = {}
         self.history: dict[int, float] = {}  # epoch -> monitored metric
+        self.over = False  # early stopping has spoken, and was heard
         self.stop_signal = 0
-        self._best_written = True
+        self.clock: Callable[[], float] = lambda: 0.0  # seconds of the run, over all its processes
         self.module: Eager
 
     def logged(self, step: int, epoch: int, values: dict[str, float]) -> None:
@@ -68,15 +80,22 @@ class Recorder:
         self.send(step, epoch, values)
 
     def send(self, step: int, epoch: int, values: dict[str, float]) -> None:
-        for sink in self.sinks:
-            sink(step, epoch, values)
+        self.points.write(step, epoch, values)
 
-    def stepped(self, step: int) -> None:
+    def started(self, step: int) -> None:
+        if step == 0:
+            self.save()  # what a replay of the first steps starts from
+        self.progress.started(step)
+
+    def between(self, step: int) -> None:
         self.progress.stepped(step)
-        if self.stop_signal:
-            raise Stopped(self.stop_signal)
-        if self.cadence.due(step):
-            self.module.report()
+        if self.ranks is not None:
+            due = self.ranks.sharded and self.cadence.due(step)
+            self.ranks.word = self.stop_signal + due * _SAVE  # heard by all with the sums of the next step
+        save, number = divmod(self.stop_signal if self.ranks is None else self.ranks.heard, _SAVE)
+        if number:
+            raise Stopped(number)
+        if save or (self.cadence.due(step) and not (self.ranks is not None and self.ranks.sharded)):
             self.save()
 
     def validated(self, step: int, epoch: int, scores: dict[str, float]) -> bool:
@@ -87,10 +106,10 @@ class Recorder:
         if self.sign * score >= self.best_score:  # of equal scores the later: it has seen more
             self.best_score, self.best_epoch, self.best_step = self.sign * score, epoch, step
             self.best = self._weights()
-            self._best_written = False
         if self.module.step.schedule is not None:
             self.module.step.schedule.validated(score)
-        return self.stopping is not None and self.stopping.update(score)
+        self.over = self.stopping is not None and self.stopping.update(score)
+        return self.over
 
     def epoch_ended(self, epoch: int) -> None:
         """After validation, stopping and schedule have had their say: what is saved here starts the next epoch."""
@@ -107,27 +126,59 @@ class Recorder:
             return {name: tensor.detach().clone() for name, tensor in step.network.state_dict().items()}
 
     def save(self) -> None:
-        """Writes ``last`` (the one before becomes ``previous``) and, if it is newer than its file, ``best``."""
-        folder = self.folder / "checkpoints"
-        state = self.module.capture()
-        if not checkpoint.is_finite(state):
+        """Writes ``last`` (the one before becomes ``previous``) and, if it is newer than its file, ``best``.
+
+        Raises:
+            NonFiniteLoss: there is nothing worth keeping.
+            OSError: there is no room; the checkpoints before are as they were.
+        """
+        sharded = self.ranks is not None and self.ranks.sharded
+        if self.checkpoints is None and not sharded:
+            return
+        state, best = self.module.capture(), self.best
+        if sharded:
+            from assay.engines.sharded import whole
+
+            state, best = whole(state), whole(best)
+        self.cadence.written(self.module.number)
+        if self.checkpoints is None:
+            return
+        if not is_finite(state):
             raise NonFiniteLoss
-        if self.stopping is not None:
-            state |= {f"stopping.{key}": value for key, value in self.stopping.state().items()}
+        for name, part in self._parts().items():
+            state |= {f"{name}.{key}": tensor for key, tensor in part.state().items()}
+        self.points.sync()
         facts = {
             "monitor": self.monitor,
-            "best": {"score": self.sign * self.best_score, "epoch": self.best_epoch, "step": self.best_step},
+            "best": {"score": self._best_score(), "epoch": self.best_epoch, "step": self.best_step},
             "history": {str(epoch): score for epoch, score in self.history.items()},
+            "over": self.over,
+            "total": self.progress.total,
+            "epoch": self.module.epoch,
+            "rows": self.points.rows,
+            "training_seconds": self.module.training_seconds,
+            "seconds": self.clock(),
         }
-        if not self._best_written:
-            weights = {f"network.{name}": tensor for name, tensor in self.best.items()}
-            checkpoint.write(folder / "best.ckpt", weights, {**facts, "weights": "only"})
-            self._best_written = True
-        last = folder / "last.ckpt"
-        if last.exists():
-            last.replace(folder / "previous.ckpt")
-        checkpoint.write(last, state, facts)
-        self.cadence.written()
+        self.checkpoints.save(state, facts, best)
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what an earlier process saved."""
+        best = saved.facts["best"]
+        self.best_score = -math.inf if best["score"] is None else self.sign * best["score"]
+        self.best_epoch, self.best_step, self.best = best["epoch"], best["step"], saved.best
+        self.history = {int(epoch): score for epoch, score in saved.facts["history"].items()}
+        self.over = saved.facts["over"]
+        for name, part in self._parts().items():
+            part.load_state(under(saved.state, name))
+        self.module.training_seconds = saved.facts["training_seconds"]
+        self.cadence.written(self.module.number)
+
+    def _parts(self) -> dict[str, Stateful]:
+        parts = {"stopping": self.stopping, **{f"callbacks.{name}": part for name, part in self.callbacks.items()}}
+        return {name: part for name, part in parts.items() if isinstance(part, Stateful)}
+
+    def _best_score(self) -> float | None:
+        return None if self.best_step < 0 else self.sign * self.best_score
 
     def load_best(self) -> None:
         """Puts the best weights into the network, in place."""

@@ -56,6 +56,24 @@ def first(
     return "\n".join(lines)
 
 
+def resuming(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"`assay resume {pasted(shown(folder))}` goes on"
+
+
+def resumed(*, step: int, total: int, notes: Sequence[str], differences: Sequence[str], planned: int | None) -> str:
+    """Where a run goes on, what had to be passed over, and what may change its bits.
+
+    ``planned`` is the length that the schedule was made for, where that has changed."""
+    lines = [*notes]
+    if differences:
+        lines.append(f"not bit for bit the run that was begun: {', '.join(differences)}")
+    if planned is not None:
+        lines.append(f"the schedule of the rate keeps the length it was made for, {count(planned)} steps")
+    lines.append(f"resumed at step {count(step)} of {count(total)}")
+    return "\n".join(lines)
+
+
 def last(
     *,
     model: str,

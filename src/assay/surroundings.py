@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import signal
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from assay import screens
 from assay.recorder import Recorder
@@ -41,6 +45,48 @@ def signals(recorder: Recorder) -> Generator[None]:
             signal.signal(number, handler)
 
 
+_memory: Any = torch.utils.deterministic  # a module whose attributes are properties, which the type checker cannot see
+
+
+class Kernels(logging.Filter):
+    """Deterministic kernels wherever torch has them; what has none runs all the same and is remembered.
+
+    ``without`` holds the names of those operations. torch names each once, in a warning.
+
+    Args:
+        wanted: auto, or never for torch's own choice of kernels.
+    """
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted = wanted == "auto"
+        self.without: list[str] = []
+
+    def __enter__(self) -> Kernels:
+        self._mode = torch.get_deterministic_debug_mode()
+        self._fills = _memory.fill_uninitialized_memory
+        if self.wanted:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+            torch.set_deterministic_debug_mode("warn")  # not use_deterministic_algorithms: that imports Inductor
+            _memory.fill_uninitialized_memory = False  # nothing here reads what it has not written
+        logging.getLogger("py.warnings").addFilter(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        logging.getLogger("py.warnings").removeFilter(self)
+        torch.set_deterministic_debug_mode(self._mode)
+        _memory.fill_uninitialized_memory = self._fills
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        found = _NOT_DETERMINISTIC.search(record.getMessage())
+        if found and found[1] not in self.without:
+            self.without.append(found[1])
+        return True
+
+
+_NOT_DETERMINISTIC = re.compile(r"(\S+) does not have a deterministic implementation")
+
+
 @contextmanager
 def profiled(on: bool, where: Path) -> Generator[None]:
     if not on:
@@ -68,6 +114,7 @@ def logged(where: Path) -> Generator[None]:
             logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # ours start at any step
             logging.captureWarnings(True)
             yield
     finally:

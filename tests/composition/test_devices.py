@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.composition import devices
+from assay.errors import ConfigError
 
 
 @pytest.fixture
@@ -42,3 +43,34 @@ def test_apple(machine, monkeypatch, processor, count):
     monkeypatch.setattr(devices.platform, "machine", lambda: processor)
     machine()
     assert devices.gpu_count() == count
+
+
+@pytest.mark.parametrize(
+    ("trainer", "gpus", "part"),
+    [
+        ({"devices": 2}, 2, "use trainer=ddp"),
+        ({"devices": 3, "strategy": "ddp"}, 2, "more than the 2 of this machine: trainer.devices=2"),
+        ({"devices": 2, "strategy": "ddp"}, 1, "trainer.devices=1 or trainer.accelerator=cpu"),
+        ({"devices": 5, "strategy": "ddp"}, 0, "more processes than this machine has cores: trainer.devices=4"),
+        ({"devices": 5, "strategy": "ddp", "accelerator": "cpu"}, 8, "trainer.devices=4"),
+        ({"devices": 2, "strategy": "ddp", "accelerator": "gpu"}, 0, "use trainer.accelerator=cpu"),
+        ({"devices": "auto", "strategy": "ddp"}, 2, "is not a number of devices"),
+        ({"devices": 1, "num_nodes": 2}, 0, "use trainer=ddp"),
+        ({"devices": 1, "strategy": "ddp_spawn"}, 0, "use trainer=ddp"),
+        ({"devices": 2, "strategy": "ddp", "sync_batchnorm": True}, 2, "use normalization=layer"),
+    ],
+)
+def test_several_processes_need_something_to_run_on(monkeypatch, trainer, gpus, part):
+    monkeypatch.setattr(devices, "gpu_count", lambda: gpus)
+    monkeypatch.setattr(devices, "core_count", lambda: 4)
+    with pytest.raises(ConfigError) as refused:
+        devices.check(trainer)
+    assert part in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_processes_that_fit(monkeypatch):
+    monkeypatch.setattr(devices, "core_count", lambda: 4)
+    for gpus, trainer in ((0, {"devices": 4}), (2, {"devices": 2}), (1, {"devices": 3, "accelerator": "cpu"})):
+        monkeypatch.setattr(devices, "gpu_count", lambda gpus=gpus: gpus)
+        devices.check({**trainer, "strategy": "ddp", "num_nodes": 1})

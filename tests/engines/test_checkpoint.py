@@ -94,26 +94,6 @@ def test_only_finite_weights_are_worth_keeping():
     assert not checkpoint.is_finite({"optimizer.moment.0.exp_avg": torch.tensor([float("inf")])})
 
 
-@pytest.mark.parametrize(("every", "expected"), [("5min", 300), ("30s", 30), ("1.5h", 5400)])
-def test_cadence_in_time(every, expected, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    cadence = checkpoint.Cadence(every)
-    now[0] = expected - 1
-    assert not cadence.due(1)
-    now[0] = expected
-    assert cadence.due(2)
-    cadence.written()
-    assert not cadence.due(3)
-
-
-def test_cadence_in_steps_and_epochs():
-    assert [s for s in range(1, 13) if checkpoint.Cadence("5steps").due(s)] == [5, 10]
-    assert [e for e in range(6) if checkpoint.Cadence("2epochs").due_after_epoch(e)] == [1, 3, 5]
-    with pytest.raises(ConfigError, match=r"checkpoint\.every=soon"):
-        checkpoint.Cadence("soon")
-
-
 def test_a_header_as_long_as_a_pickle_starts_is_no_pickle(tmp_path):
     """A safetensors file starts with its header's length: 640 bytes are spelt 0x80 0x02, like a pickle."""
     path, alike = tmp_path / "last.ckpt", 0

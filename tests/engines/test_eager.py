@@ -14,6 +14,7 @@ import assay
 from assay import run as running
 from assay.data.augment import mixup
 from assay.engines import checkpoint
+from assay.engines.checkpoints import Checkpoints
 from assay.engines.eager import Eager
 from assay.recorder import Recorder
 
@@ -274,16 +275,15 @@ def test_true_precision_is_that_of_weights_and_artifact(train, precision):
 )
 def test_checkpoints_are_written_when_they_are_due(train, monkeypatch, every, expected):
     written, kept = [], []
-    write = checkpoint.write
+    save = Checkpoints.save
 
-    def watch(path, state, facts):
-        if path.name == "last.ckpt":
-            written.append(int(state["counter.step"]))
-            previous = path.with_name("previous.ckpt")
-            kept.append(int(checkpoint.read(previous)[0]["counter.step"]) if previous.exists() else None)
-        write(path, state, facts)
+    def watch(self, state, facts, best):
+        save(self, state, facts, best)
+        written.append(int(state["counter.step"]))
+        previous = self.folder / "previous.ckpt"
+        kept.append(int(checkpoint.read(previous)[0]["counter.step"]) if previous.exists() else None)
 
-    monkeypatch.setattr(checkpoint, "write", watch)
+    monkeypatch.setattr(Checkpoints, "save", watch)
     run = train(f"checkpoint.every={every}", "trainer.max_epochs=2")
     assert written == expected
     assert kept == [None, *expected[:-1]], "previous is the one before"

@@ -59,10 +59,13 @@ def examples(count: int = 40) -> Examples:
 
 
 class Silent:
-    def logged(self, step, epoch, values):
+    def started(self, step):
         pass
 
-    def stepped(self, step):
+    def between(self, step):
+        pass
+
+    def logged(self, step, epoch, values):
         pass
 
     def validated(self, step, epoch, scores):

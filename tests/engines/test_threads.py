@@ -134,3 +134,13 @@ def test_omp_num_threads_is_a_limit(monkeypatch, limit, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", limit)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert choose_threads("auto", Net(nn.Linear(100, 100)), batch(1, 100), 10**6) == expected
+
+
+@pytest.mark.parametrize(
+    ("processes", "batch_size", "expected"), [(2, 20000, 4), (3, 30000, 2), (16, 10**9, 1), (2, 10000, 1)]
+)
+def test_processes_of_a_run_divide_cores_and_work(monkeypatch, processes, batch_size, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    net = Net(nn.Linear(100, 100, bias=False))
+    assert choose_threads("auto", net, batch(7, 100), batch_size, processes) == expected

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
+from assay.data.share import Part
 from assay.errors import ConfigError
 from assay.layers.random import Dropout, KeyedStreams, example_uniform, mix, name_key, name_layers, order
 from tests.references.splitmix64 import uniform
@@ -156,3 +159,21 @@ def test_half_precision_drops_with_the_same_probability(dtype):
     y = dropped(layer, torch.ones(2_000_000, dtype=dtype))
     assert y.dtype == dtype
     assert float((y == 0).double().mean()) == pytest.approx(0.001, rel=0.1)
+
+
+def test_a_part_of_a_batch_gets_its_rows_of_the_draw():
+    """Rows alone and rows folded with heads; a tensor that is no batch, as a weight, is drawn the same everywhere."""
+    streams = KeyedStreams(3)
+
+    def draw(shape, rank=None):
+        whole = None
+        if rank is not None:
+            rows = Part(rank, 2).rows(5)
+            whole = partial(Part(rank, 2).share(5).whole, own=rows.stop - rows.start)
+        with streams.at(7, whole=whole):
+            return streams.uniform(1, torch.empty(shape))
+
+    for heads in (1, 3):
+        parts = [draw((2 * heads, 4), 0), draw((3 * heads, 4), 1)]
+        assert torch.equal(torch.cat(parts), draw((5 * heads, 4)))
+    assert torch.equal(draw((7, 4), 0), draw((7, 4)))

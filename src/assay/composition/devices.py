@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from assay.composition.places import is_distributed, place
 from assay.errors import ConfigError
 
 _OURS = {
@@ -30,6 +31,10 @@ _OURS = {
     "num_sanity_val_steps": "debug=fast, which rehearses validation and test",
     "use_distributed_sampler": "seed=…: order is a function of seed and epoch",
     "inference_mode": "nothing: evaluation never keeps gradients",
+    "sync_batchnorm": "normalization=layer, which needs no other example",
+    "plugins": "trainer.precision, trainer=ddp or trainer=fsdp",
+    "strategy": "trainer=ddp or trainer=fsdp",
+    "num_nodes": "trainer=ddp or trainer=fsdp",
 }
 """Arguments of Lightning's Trainer that a run sets itself, and the switch of ours that does what they would."""
 
@@ -66,27 +71,49 @@ def _installed() -> int:
     return sum(line.startswith("GPU ") for line in said.splitlines())
 
 
+def core_count() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def check(trainer: Mapping[str, Any]) -> set[str]:
     """``checked by:`` of the trainers.
 
     Raises:
-        ConfigError: more devices are asked for than there are, a precision that this one does not have, or what a
-            switch of ours does.
+        ConfigError: more devices are asked for than there are, a precision that this one does not have, what a
+            switch of ours does, or several processes that were not started so.
     """
+    distributed = is_distributed(trainer)
     for key, ours in _OURS.items():
-        if trainer.get(key) is not None:
+        if trainer.get(key) is not None and not (distributed and key in ("strategy", "num_nodes")):
             raise ConfigError(f"trainer.{key} does nothing to the runs made here: use {ours}")
     devices, accelerator = trainer.get("devices"), trainer.get("accelerator")
-    if trainer.get("precision") == "16-mixed" and (accelerator == "cpu" or gpu_count() == 0):
+    gpus = 0 if accelerator == "cpu" else gpu_count()
+    if trainer.get("precision") == "16-mixed" and gpus == 0:
         raise ConfigError("trainer.precision=16-mixed needs a GPU; on the CPU use bf16-mixed or 32-true")
-    if isinstance(devices, int) and devices > 1:
-        gpus = 0 if accelerator == "cpu" else gpu_count()
-        if gpus == 0:
-            raise ConfigError(
-                f"trainer.devices={devices} asks for several GPUs, and the CPU counts as one device: trainer.devices=1"
-            )
-        if devices > gpus:
-            raise ConfigError(
-                f"trainer.devices={devices} is more than the {gpus} of this machine: trainer.devices={gpus}"
-            )
-    return set()
+    if not isinstance(devices, int):
+        raise ConfigError(f"trainer.devices={devices} is not a number of devices: write trainer.devices=1 or more")
+    if devices > 1 and not distributed:
+        raise ConfigError(f"trainer.devices={devices} needs a process for each device: use trainer=ddp")
+    if distributed:
+        _check_several(devices, accelerator, gpus, trainer)
+    else:
+        place(trainer)  # refuses several processes that were started without being asked for
+    return {"distributed"} if distributed else set()
+
+
+def _check_several(devices: int, accelerator: Any, gpus: int, trainer: Mapping[str, Any]) -> None:
+    if accelerator in ("mps",) or (sys.platform == "darwin" and gpus):
+        raise ConfigError("an Apple machine has one GPU, and processes cannot share it: use trainer=auto")
+    if accelerator == "gpu" and gpus == 0:
+        raise ConfigError("trainer.accelerator=gpu finds no GPU on this machine: use trainer.accelerator=cpu")
+    if gpus and devices > gpus:
+        raise ConfigError(
+            f"trainer.devices={devices} is more than the {gpus} of this machine: trainer.devices={gpus}"
+            + (", or trainer.num_nodes=… for more machines" if gpus > 1 else " or trainer.accelerator=cpu")
+        )
+    if not gpus and devices > core_count():
+        raise ConfigError(
+            f"trainer.devices={devices} is more processes than this machine has cores: trainer.devices={core_count()}"
+        )
+    place(trainer)

@@ -1,15 +1,13 @@
 """Loaders: iterables over optimiser steps, in an order that is a function of (seed, epoch) alone.
 
 What fits in memory is gathered from tensors in this process, once an epoch, and cut into views; what is decoded from
-files comes from worker processes. Both give the same batches bit for bit, and both can start at any step.
+files comes from worker processes. Both give the same batches bit for bit, and both can start at any step. With several
+processes each gets its rows of the same batches (see :mod:`assay.data.share`), padded as the whole batch is.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
@@ -17,91 +15,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from assay.contracts import Batch
-from assay.data.examples import Examples
+from assay.data.examples import Column, Examples
+from assay.data.schedule import Epoch, Schedule
+from assay.data.share import KEY, Part
 from assay.errors import ConfigError
-from assay.layers.random import order
 
 Transform = Callable[[Batch, int], Batch]
 """(batch, epoch) -> batch, on the CPU, for each micro-batch."""
 
 BLOCK_BYTES = 64 * 2**20  # gathered at a time: all of a small set; for a large one, memory stays bounded
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Which examples make which batch of which step.
-
-    Args:
-        count: examples.
-        batch_size: examples of a micro-batch, or "full".
-        seed: of the order; None keeps the order of the examples.
-        accumulate: micro-batches per optimiser step; None for evaluation, where a batch is not part of a step.
-    Raises:
-        ConfigError: batch_size or accumulate is less than one.
-    """
-
-    count: int
-    batch_size: int | str
-    seed: int | None = None
-    accumulate: int | None = 1
-
-    def __post_init__(self) -> None:
-        if self.batch_size != "full" and (isinstance(self.batch_size, str) or self.batch_size < 1):
-            raise ConfigError(f"data.batch_size={self.batch_size} is neither a number of examples from 1 nor full")
-        if self.accumulate is not None and self.accumulate < 1:
-            raise ConfigError(f"accumulate={self.accumulate} is not a number of micro-batches from 1")
-
-    def sizes(self) -> list[int]:
-        """Examples of each micro-batch of an epoch.
-
-        In training, a single example left at the end joins the batch before it: batch normalisation has no variance in
-        a batch of one, and one example should not weigh as much as a batch in the average of an epoch.
-        """
-        size = self.count if isinstance(self.batch_size, str) else self.batch_size
-        if self.count == 0:
-            return []
-        sizes = [size] * (self.count // size)
-        rest = self.count % size
-        if rest == 1 and sizes and self.accumulate is not None:
-            sizes[-1] += 1
-        elif rest:
-            sizes.append(rest)
-        return sizes
-
-    def steps(self) -> int:
-        return math.ceil(len(self.sizes()) / (self.accumulate or 1))
-
-    def positions(self, epoch: int) -> Tensor:
-        """(count,) int64 in the order of the epoch."""
-        return torch.arange(self.count) if self.seed is None else order(self.seed, epoch, self.count)
-
-    def batches(self, epoch: int, start: int) -> tuple[list[int], Tensor]:
-        """Sizes of the micro-batches from step ``start`` on, and their positions, joined."""
-        sizes = self.sizes()
-        skipped = start * (self.accumulate or 1)
-        return sizes[skipped:], self.positions(epoch)[sum(sizes[:skipped]) :]
-
-    def group(self, batches: Iterator[Batch]) -> Iterator[Any]:
-        """Micro-batches -> the items of a loader: lists for training, plain batches for evaluation."""
-        if self.accumulate is None:
-            yield from batches
-        elif self.accumulate == 1:
-            for batch in batches:
-                yield [batch]
-        else:
-            while step := list(islice(batches, self.accumulate)):
-                yield step
-
-
-class Epoch:
-    """The epoch a loader is in. Apart from the loader, which would otherwise refer to itself and keep its worker
-    processes until the next garbage collection."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.number = epoch
 
 
 class MemoryLoader:
@@ -117,6 +39,7 @@ class MemoryLoader:
         seed: of the order, with the epoch; None visits in order.
         accumulate: micro-batches per step; None for evaluation.
         transform: (batch, epoch) -> batch.
+        part: the process whose rows are wanted; None gives whole batches.
 
     ``start`` is the number of steps that the next iteration skips (resume, replay); it is taken back to 0 by it.
     """
@@ -129,10 +52,12 @@ class MemoryLoader:
         seed: int | None = None,
         accumulate: int | None = 1,
         transform: Transform | None = None,
+        part: Part | None = None,
     ) -> None:
         self.examples = examples
         self.schedule = Schedule(len(examples), batch_size, seed, accumulate)
         self.transform = transform
+        self.part = part
         self.start = 0
         self._epoch = Epoch()
         if accumulate is not None:
@@ -158,18 +83,37 @@ class MemoryLoader:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         sizes, positions = self.schedule.batches(epoch, start)
         rows = self.examples.index[positions]
-        names = [*self.examples.columns, "index"]
+        names = [*self.examples.columns, "index", *([KEY] if self.part else [])]
         for count, chunk in _blocks(sizes, self._bytes):
             block, rows = rows[:count], rows[count:]
-            parts: list[Iterable[Tensor]] = [
-                column.gather(block).split(chunk)
-                if column.uniform and not column.lazy
-                else map(column.gather, block.split(chunk))
-                for column in self.examples.columns.values()
-            ]
-            for values in zip(*parts, block.split(chunk), strict=True):
+            for values in zip(*self._parts(block, chunk), strict=True):
                 batch = dict(zip(names, values, strict=True))
                 yield batch if self.transform is None else self.transform(batch, epoch)
+
+    def _parts(self, block: Tensor, chunk: list[int]) -> list[Iterable[Tensor]]:
+        """Each field of the batches of a block, one after the other; of this process's rows."""
+        own, whole, part = block, block.split(chunk), self.part
+        sizes = chunk
+        if part is not None:
+            mine = [rows[part.rows(len(rows))] for rows in whole]
+            own, sizes = torch.cat(mine), [len(rows) for rows in mine]
+
+        def field(column: Column) -> Iterable[Tensor]:
+            if column.uniform and not column.lazy:
+                return column.gather(own).split(sizes)
+            return (_gather(column, rows, part) for rows in whole)
+
+        parts = [*map(field, self.examples.columns.values()), own.split(sizes)]
+        return parts if part is None else [*parts, [part.share(size).mark() for size in chunk]]
+
+
+def _gather(column: Column, rows: Tensor, part: Part | None) -> Tensor:
+    """One field of a batch. Ragged rows are padded to the longest of the whole batch, so that a position of it is the
+    same whatever the number of processes; it is the decoding of files that is divided."""
+    if part is None:
+        return column.gather(rows)
+    own = part.rows(len(rows))
+    return column.gather(rows[own]) if column.uniform else column.gather(rows)[own]
 
 
 def _bytes_each(examples: Examples) -> int:
@@ -216,6 +160,7 @@ class WorkerLoader:
         seed: int | None = None,
         accumulate: int | None = 1,
         transform: Transform | None = None,
+        part: Part | None = None,
         workers: int = 2,
         prefetch: int = 2,
     ) -> None:
@@ -228,7 +173,7 @@ class WorkerLoader:
             self.sampler = self._epoch  # for Lightning, as above
         self._queue: list[list[int]] = []
         self._loader = DataLoader(
-            _Gathered(examples),
+            _Gathered(examples, part),
             sampler=self._queue,
             batch_size=None,  # the sampler gives whole batches
             num_workers=workers,
@@ -265,15 +210,19 @@ class WorkerLoader:
 class _Gathered(Dataset):
     """Lists of positions -> batches. A refusal travels back as a value: a worker would bury its one line in a trace."""
 
-    def __init__(self, examples: Examples) -> None:
-        self.examples = examples
+    def __init__(self, examples: Examples, part: Part | None) -> None:
+        self.examples, self.part = examples, part
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def __getitem__(self, index: list[int]) -> Batch | ConfigError:
+        rows = self.examples.index[torch.tensor(index)]
         try:
-            return self.examples.gather(torch.tensor(index))
+            batch = {name: _gather(column, rows, self.part) for name, column in self.examples.columns.items()}
+            if self.part is None:
+                return {**batch, "index": rows}
+            return {**batch, "index": rows[self.part.rows(len(rows))], KEY: self.part.share(len(rows)).mark()}
         except ConfigError as refusal:
             return refusal
 

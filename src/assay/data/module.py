@@ -10,6 +10,7 @@ import torch
 from assay.data.dataset import DataSet
 from assay.data.examples import Examples
 from assay.data.loaders import MemoryLoader, WorkerLoader, to_device
+from assay.data.share import Part
 
 Loader = MemoryLoader | WorkerLoader
 
@@ -23,36 +24,44 @@ class DataModule(pl.LightningDataModule):
         dataset: set up here if it is not yet.
         seed: of the order of training examples, with the epoch.
         accumulate: micro-batches per optimiser step.
+        part: the process whose rows the loaders of Lightning's loop give, where there are several.
+        mixes: training batches are mixed within themselves, so a process needs all rows of them (augment=mixup).
     """
 
-    def __init__(self, dataset: DataSet, seed: int = 0, accumulate: int = 1) -> None:
+    def __init__(
+        self, dataset: DataSet, seed: int = 0, accumulate: int = 1, part: Part | None = None, mixes: bool = False
+    ) -> None:
         super().__init__()
         self.dataset, self.seed, self.accumulate = dataset, seed, accumulate
+        self.part, self.mixes = part, mixes
 
     def setup(self, stage: str | None = None) -> None:
         self.dataset.setup()
 
-    def loader(self, examples: Examples, *, train: bool = False) -> Loader:
-        """Steps of training, or batches of evaluation in order; by workers where files must be decoded."""
+    def loader(self, examples: Examples, *, train: bool = False, part: Part | None = None) -> Loader:
+        """Steps of training, or batches of evaluation in order; by workers where files must be decoded. Whole batches
+        unless a process names its part."""
         size: int | str = self.dataset.batch_size
         if not train and not isinstance(size, str):
             size *= _EVALUATION
         settings: dict[str, Any] = {
             "seed": self.seed if train else None,
             "accumulate": self.accumulate if train else None,
+            "part": part,
         }
         if examples.lazy:
             return WorkerLoader(examples, size, **settings, workers=self.dataset.workers)
         return MemoryLoader(examples, size, **settings)
 
     def train_dataloader(self) -> Loader:
-        return self.loader(self.dataset.splits["train"], train=True)
+        part = None if self.mixes else self.part
+        return self.loader(self.dataset.splits["train"], train=True, part=part)
 
     def val_dataloader(self) -> Loader:
-        return self.loader(self.dataset.splits["val"])
+        return self.loader(self.dataset.splits["val"], part=self.part)
 
     def test_dataloader(self) -> Loader:
-        return self.loader(self.dataset.splits["test"])
+        return self.loader(self.dataset.splits["test"], part=self.part)
 
     def predict_dataloader(self) -> Loader:
         return self.test_dataloader()

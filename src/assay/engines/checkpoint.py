@@ -1,19 +1,18 @@
-"""Checkpoints of a run: ``checkpoints/{last,previous,best}.ckpt``.
+"""A checkpoint: a safetensors file of the flat :data:`~assay.contracts.TrainState` and of plain facts about it.
 
-Each is a safetensors file of the flat :data:`~assay.contracts.TrainState`, with plain metadata (format, position, a
-digest over every tensor). safetensors rather than ``torch.save``: the state is flat tensors, and the file then holds
-no pickle at all. Written to a temporary name, synced, renamed; the last good one survives a full disk or a crash.
+Its metadata holds a format number and a digest over every tensor and fact. safetensors rather than ``torch.save``: the
+state is flat tensors, and the file then holds no pickle at all. Written to a temporary name, synced, renamed: the one
+before survives a full disk or a crash. Which checkpoints a run keeps is :mod:`assay.engines.checkpoints`.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import math
 import os
-import re
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,39 +24,67 @@ from torch import Tensor
 from assay.contracts import TrainState
 from assay.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
+SUFFIX = ".tmp"  # of a file being written
 
 
-def digest(state: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes, in the order of names."""
+def digest(state: Mapping[str, Tensor], facts: str = "") -> str:
+    """sha256 over names, types, shapes and bytes, in the order of names, and over the facts."""
     summed = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         summed.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         summed.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    summed.update(facts.encode())
     return summed.hexdigest()
 
 
 def is_finite(state: Mapping[str, Tensor]) -> bool:
-    """Whether every parameter and moment is finite; counters and "best so far" may hold an infinity."""
-    names = ("network.", "objective.", "optimizer.moment.")
+    """Whether the loss, every parameter and moment is finite; "best so far" may hold an infinity."""
+    names = ("network.", "objective.", "optimizer.moment.", "counter.")
     return all(bool(torch.isfinite(v).all()) for k, v in state.items() if k.startswith(names) and v.is_floating_point())
 
 
 def write(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Writes atomically: a reader sees the old file or the new one, whole."""
+    """Writes atomically: a reader sees the old file or the new one, whole.
+
+    Raises:
+        OSError: there is no room for it, or no right to write; the old file is as it was.
+    """
+    prepare(path, state, facts).replace(path)
+    sync_folder(path.parent)
+
+
+def prepare(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
+    """The first half of :func:`write`: the whole file under its temporary name, synced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    temporary = path.with_suffix(".tmp")
-    metadata = {"format": str(FORMAT), "digest": digest(plain), "facts": json.dumps(dict(facts), sort_keys=True)}
+    temporary = path.with_name(path.name + SUFFIX)
+    told = json.dumps(dict(facts), sort_keys=True)
+    metadata = {"format": str(FORMAT), "digest": digest(plain, told), "facts": told}
     try:
         save_file(plain, temporary, metadata)
+        temporary.chmod(path.parent.stat().st_mode & 0o666)  # as open as its folder
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError):
+    except SafetensorError as error:  # its only way to say that the disk is full
+        temporary.unlink(missing_ok=True)
+        full = "os error 28" in str(error) or "os error 27" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    return temporary
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames last through a power cut, where the system lets a folder be opened."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read(path: Path) -> tuple[TrainState, dict[str, Any]]:
@@ -77,7 +104,7 @@ def read(path: Path) -> tuple[TrainState, dict[str, Any]]:
         raise ConfigError(f"{path} is truncated or not a checkpoint ({error}); use another checkpoint") from error
     if metadata.get("format") != str(FORMAT):
         raise ConfigError(f"{path} has format {metadata.get('format')}; this version reads {FORMAT}")
-    if metadata.get("digest") != digest(state):
+    if metadata.get("digest") != digest(state, metadata.get("facts", "")):
         raise ConfigError(f"{path} was altered after it was written (its digest differs); use another checkpoint")
     return state, json.loads(metadata["facts"])
 
@@ -95,28 +122,3 @@ def refuse_pickle(path: Path) -> None:
             f"{path} holds a pickle, which could run code when opened, and is refused; "
             "load it where you trust it and save the tensors with safetensors"
         )
-
-
-class Cadence:
-    """When the next checkpoint is due: ``5min``, ``30s``, ``500steps`` or ``2epochs``."""
-
-    def __init__(self, every: str) -> None:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|steps?|epochs?)", every)
-        if match is None:
-            raise ConfigError(f"checkpoint.every={every} is not a cadence; write 5min, 30s, 500steps or 2epochs")
-        number, unit = float(match[1]), match[2]
-        self.seconds = number * {"s": 1, "min": 60, "h": 3600}[unit] if unit in ("s", "min", "h") else math.inf
-        self.steps = int(number) if unit.startswith("step") else 0
-        self.epochs = int(number) if unit.startswith("epoch") else 0
-        self._written = time.monotonic()
-
-    def due(self, step: int) -> bool:
-        if self.steps:
-            return step % self.steps == 0
-        return time.monotonic() - self._written >= self.seconds
-
-    def due_after_epoch(self, epoch: int) -> bool:
-        return bool(self.epochs) and (epoch + 1) % self.epochs == 0
-
-    def written(self) -> None:
-        self._written = time.monotonic()

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from assay.contracts import Batch, Task, TrainState
+from assay.data.share import share_of
 from assay.engines.step import Step
+from assay.state import fill, flatten, under
 
 
 class NonFiniteLoss(RuntimeError):
@@ -25,10 +27,14 @@ class NonFiniteLoss(RuntimeError):
 
 
 class Observer(Protocol):
-    """What watches a run: the log, the screen, the checkpoints. Called between steps, never inside one."""
+    """What watches a run: the log, the screen, the checkpoints. Called between steps, never inside one.
 
+    ``between`` comes before each step, when all that belongs to the ``step`` steps taken is done, validation included:
+    the moment at which a run may be saved or left."""
+
+    def started(self, step: int) -> None: ...
+    def between(self, step: int) -> None: ...
     def logged(self, step: int, epoch: int, values: dict[str, float]) -> None: ...
-    def stepped(self, step: int) -> None: ...
     def validated(self, step: int, epoch: int, scores: dict[str, float]) -> bool: ...
     def epoch_ended(self, epoch: int) -> None: ...
 
@@ -42,10 +48,19 @@ class Eager(pl.LightningModule):
         make_step: builds the :class:`Step` once parameters are on their device.
         observer: told of points, steps and scores; its ``validated`` says whether to stop.
         log_every: steps between two points of the training loss.
+        state: captured by an earlier process, to go on from.
+        ranks: the processes that train together (:class:`assay.engines.ranks.Ranks`); None for one alone.
     """
 
     def __init__(
-        self, task: Task, network: nn.Module, make_step: Callable[[], Step], observer: Observer, log_every: int
+        self,
+        task: Task,
+        network: nn.Module,
+        make_step: Callable[[], Step],
+        observer: Observer,
+        log_every: int,
+        state: TrainState | None = None,
+        ranks: Any = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -67,9 +82,32 @@ class Eager(pl.LightningModule):
         self.readings: dict[str, Tensor] = {}
         self.training_seconds = 0.0  # inside steps: validation and checkpoints between epochs excluded
         self._clock: float | None = None
+        self._saved = state
+        self.ranks = ranks
+        self._positions: list[Tensor] = []  # of the examples evaluated here, where others evaluate the rest
+        self._passed = 0  # examples of the batches evaluated, wherever they were
+        if state is not None:
+            self.number, self.epoch, self.in_epoch = (int(state[f"counter.{n}"]) for n in ("step", "epoch", "in_epoch"))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        self.step = self.make_step()
+        fits = self.ranks is not None and self.trainer.state.fn == "fit"
+        if fits:
+            self.ranks.same([*self.parameters(), *self.buffers()])
+        if fits and self.ranks.sharded:
+            from assay.engines import sharded
+
+            sharded.shard(self.network, self.ranks.part.world)
+            self.step = self.make_step()
+            sharded.unfused(self.step.optimizer)
+            if self._saved is not None:
+                self._saved = sharded.divided(self._saved, self.network, self.step.parameters)
+        else:
+            self.step = self.make_step()
+        if self._saved is not None:
+            self.step.restore(self._saved)
+            if "counter.loss" in self._saved:
+                self._loss = self._saved["counter.loss"].to(self.step.parameters[0].device)
+                self._summed = int(self._saved["counter.summed"])
         return self.step.optimizer
 
     # training
@@ -78,17 +116,30 @@ class Eager(pl.LightningModule):
         optimizer: Any = self.optimizers()
         self._move = optimizer.step  # counts the step for the Trainer
         self._last = self.trainer.max_steps
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        self._backward = self.manual_backward if scaled or self.trainer.world_size > 1 else Tensor.backward
-        if scaled and self.step.clip is not None:
+        scaler = self._scaler
+        self._backward = self.manual_backward if scaler else Tensor.backward
+        if scaler and self.step.clip is not None:
             self.step.clip = _Unscaled(self.step.clip, self.trainer, self.step.optimizer)
+        if self._saved is not None:
+            if scaler:
+                scaler.load_state_dict(fill(scaler.state_dict(), under(self._saved, "scaler")))
+            continue_from(self.trainer, self.epoch, self.in_epoch, self.number)
+            self._saved = None
+        self.observer.started(self.number)
+
+    @property
+    def _scaler(self) -> Any:
+        """Of the loss, under float16."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
 
     def on_train_epoch_start(self) -> None:
-        self.epoch = self.current_epoch
-        self.in_epoch, self._ended = 0, False
+        if self.current_epoch != self.epoch or self._ended:  # else an epoch that an earlier process began
+            self.in_epoch = 0
+        self.epoch, self._ended = self.current_epoch, False
         self._clock = time.perf_counter()
 
     def training_step(self, micro_batches: list[Batch], batch_idx: int) -> None:
+        self.observer.between(self.number)
         own = self.__dict__  # past nn.Module.__setattr__, which takes longer than the rest of this function
         loss = self.step(micro_batches, self.epoch, self.number, self._backward, self._move)
         own["_loss"] = loss if self._loss is None else self._loss + loss
@@ -99,7 +150,6 @@ class Eager(pl.LightningModule):
             self.report()
         if number == self._last:
             self.trainer.should_stop = True  # else Lightning would leave the epoch without validating its last weights
-        self.observer.stepped(number)
 
     def report(self) -> None:
         """Writes the mean training loss since the last report: the only point where the host waits for the device."""
@@ -119,22 +169,30 @@ class Eager(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._stop_clock()
-        if self.step.schedule is not None:
-            self.step.schedule.epoch_ended()
         self._ended = self.in_epoch >= self.trainer.num_training_batches  # max_steps may end a run within an epoch
+        if self.step.schedule is not None and self._ended:
+            self.step.schedule.epoch_ended()
         self.observer.epoch_ended(self.epoch)
 
     # validation and test
 
     def _start_evaluation(self) -> None:
-        self._readings = []
+        self._readings, self._positions, self._passed = [], [], 0
         step = getattr(self, "step", None)
         if step is not None and step.average is not None and self.trainer.state.fn == "fit":
             self._averaged = step.average.applied()
             self._averaged.__enter__()
 
     def _evaluate(self, batch: Batch) -> None:
-        self._readings.append(self.task.readings(self.network(batch), batch))
+        readings = self.task.readings(self.network(batch), batch)
+        share = share_of(batch)
+        if share is not None:
+            if share.absent:
+                readings = {name: value[:0] for name, value in readings.items()}
+            first = self._passed + share.first
+            self._positions.append(torch.arange(first, first + len(readings["index"])))
+            self._passed += share.total
+        self._readings.append(readings)
 
     def _end_evaluation(self) -> dict[str, float]:
         if self._averaged is not None:
@@ -142,7 +200,10 @@ class Eager(pl.LightningModule):
             self._averaged = None
         self.readings = {key: torch.cat([r[key] for r in self._readings]) for key in self._readings[0]}
         self._readings = []
-        return self.task.scores(self.readings)
+        if self.ranks is None:
+            return self.task.scores(self.readings)
+        self.readings = self.ranks.gathered(self.readings, torch.cat(self._positions))
+        return self.ranks.agreed(self.task.scores(self.readings))
 
     def on_validation_epoch_start(self) -> None:
         self.report()
@@ -170,17 +231,46 @@ class Eager(pl.LightningModule):
     # state
 
     def bare_step(self) -> Step:
-        """The step without the Trainer's loss scaling: for a replay, which differentiates the loss itself."""
+        """The step without the Trainer's loss scaling and without other processes: for a replay, which differentiates
+        the loss itself, of whole batches."""
+        self.step.ranks = None
         if isinstance(self.step.clip, _Unscaled):
             self.step.clip = self.step.clip.clip
         return self.step
 
     def capture(self) -> TrainState:
-        """Everything a step changes, and where the next one stands. An epoch whose steps are all taken but whose
-        validation is still to come is not over: its schedule has not moved."""
+        """Everything a step changes, where the next one stands, and the losses that no point of the log has yet. To be
+        called where :meth:`Observer.between` is, or once an epoch has ended."""
         epoch, in_epoch = (self.epoch + 1, 0) if self._ended else (self.epoch, self.in_epoch)
-        counters = {"step": self.number, "epoch": epoch, "in_epoch": in_epoch}
-        return {**self.step.capture(), **{f"counter.{key}": torch.tensor(n) for key, n in counters.items()}}
+        counters = {"step": self.number, "epoch": epoch, "in_epoch": in_epoch, "summed": self._summed}
+        state = {**self.step.capture(), **{f"counter.{key}": torch.tensor(n) for key, n in counters.items()}}
+        if self._loss is not None:
+            state["counter.loss"] = self._loss.detach().clone()
+        scaler = self._scaler
+        return state if scaler is None else state | flatten(scaler.state_dict(), "scaler")
+
+
+def continue_from(trainer: pl.Trainer, epoch: int, in_epoch: int, number: int) -> None:
+    """Sets Lightning's counters to a run's position, as loading one of its own checkpoints would.
+
+    Args:
+        epoch: the one to go on with, counted from 0.
+        in_epoch: its steps that were taken; the loader skips them.
+        number: of all steps that were taken.
+    """
+    fit = trainer.fit_loop
+    steps = fit.epoch_loop
+    moved = steps.manual_optimization.optim_step_progress.total
+    moved.ready = moved.completed = number
+    epochs, batches = fit.epoch_progress, steps.batch_progress
+    counts = [(epochs.total, epoch), (epochs.current, epoch), (batches.total, number), (batches.current, in_epoch)]
+    for progress, count in counts:
+        progress.reset()
+        progress.increment_by(count)
+    if in_epoch:
+        steps.restarting = True  # else the epoch would begin with its first batch
+        loader: Any = trainer.train_dataloader
+        loader.start = in_epoch
 
 
 class _Unscaled:

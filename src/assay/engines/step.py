@@ -1,20 +1,28 @@
 """One optimiser step, written once: what Lightning's loop, a replay and a bare loop all call.
 
-The contract (DESIGN, "The contracts"): terms are summed over micro-batches and divided by their summed weights, so
-that an accumulated step has the gradient of one large batch; random numbers come from ``streams`` keyed by the step;
-and everything the step changes is in the :data:`~assay.contracts.TrainState`.
+The contract (DESIGN, "The contracts"): terms are summed over micro-batches and processes and divided by their summed
+weights, so that an accumulated step, or one that several processes share, has the gradient of one large batch; random
+numbers come from ``streams`` keyed by the step; and everything the step changes is in the
+:data:`~assay.contracts.TrainState`.
+
+Several processes sum totals and weights before the backward pass and gradients after it, those of all parameters in one
+piece; or, where a message costs more than its length (on CPUs) and there is one term, everything after it. Not torch's
+``DistributedDataParallel``: that divides by the number of processes, has to be told of accumulation, of unused
+parameters and of every other use of the network, and wraps it under another name. What it has and this does not is an
+exchange of the first gradients while the last are computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from assay.contracts import Batch, Stateful, Task, Term, TrainState
+from assay.data.share import Part, share_of
 from assay.layers.random import KeyedStreams
 from assay.state import capture, restore
 
@@ -23,6 +31,23 @@ def divide(terms: Mapping[str, Term]) -> Tensor:
     """Σ total / weight: the loss of one batch."""
     losses = [term.total / term.weight for term in terms.values()]
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+class Together(Protocol):
+    """The processes that share a step (see :mod:`assay.engines.ranks`).
+
+    part: which rows of a whole batch are this one's.
+    sums: the same numbers in every process: each summed over all of them, float64.
+    sum_gradients: the same for ``p.grad``, in place; a parameter that no process used keeps None. ``values`` may travel
+        along, and come back summed.
+    one_message: whether that is the quicker way.
+    """
+
+    part: Part
+    one_message: bool
+
+    def sums(self, values: Sequence[Tensor | float]) -> Tensor: ...
+    def sum_gradients(self, parameters: Sequence[Tensor], values: Sequence[Tensor | float] = ()) -> Tensor: ...
 
 
 class Step:
@@ -37,6 +62,7 @@ class Step:
         clip: of the gradients, in place.
         average: EMA, updated after each step.
         schedule: of the optimiser's rates.
+        ranks: the processes that share it; None for one alone.
     """
 
     def __init__(
@@ -50,6 +76,7 @@ class Step:
         clip: Callable[[list[Tensor]], Any] | None = None,
         average: Any = None,
         schedule: Any = None,
+        ranks: Together | None = None,
     ) -> None:
         self.task = task
         self.network = network
@@ -59,6 +86,7 @@ class Step:
         self.clip = clip
         self.average = average
         self.schedule = schedule
+        self.ranks = ranks
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     @property
@@ -89,10 +117,12 @@ class Step:
             move: how to step the optimiser (a loop that counts steps passes its own).
         """
         self.optimizer.zero_grad()
-        if len(micro_batches) == 1:
+        if len(micro_batches) == 1 and self.ranks is None:
             loss = divide(self._terms(micro_batches[0], epoch, number))
             backward(loss)
             loss = loss.detach()
+        elif len(micro_batches) == 1:
+            loss = self._together(self._terms(micro_batches[0], epoch, number), backward)
         else:
             loss = self._accumulate(micro_batches, epoch, number, backward)
         if self.clip is not None:
@@ -110,7 +140,47 @@ class Step:
     def _terms(self, batch: Batch, epoch: int, number: int, micro: int = 0) -> dict[str, Term]:
         if self.augment is not None:
             batch = self.augment(batch, epoch)
-        return self.task.terms(self.network, batch, self.streams.at(number, micro))
+        if self.ranks is None:
+            return self.task.terms(self.network, batch, self.streams.at(number, micro))
+        share = share_of(batch)
+        if share is None:  # it was mixed within itself, as a whole
+            batch = self.ranks.part.cut(batch)
+            share = share_of(batch)
+        assert share is not None
+        own = len(batch["index"])
+        streams = self.streams.at(number, micro, lambda like: share.whole(like, own))
+        terms = self.task.terms(self.network, batch, streams)
+        if not share.absent:
+            return terms
+        return {name: Term(term.total * 0, term.weight * 0) for name, term in terms.items()}
+
+    def _together(self, terms: Mapping[str, Term], backward: Callable[..., Any]) -> Tensor:
+        """The gradient of Σ_terms (Σ_ranks total) / (Σ_ranks weight), and that loss."""
+        assert self.ranks is not None
+        if len(terms) == 1 and self.ranks.one_message:
+            (term,) = terms.values()
+            backward(term.total)
+            total, weight = self.ranks.sum_gradients(self.parameters, [term.total, term.weight]).unbind()
+            self._divide_gradients(weight)
+            return total / weight
+        totals, weights = self._over_ranks(terms)
+        own = divide({name: Term(term.total, weights[name]) for name, term in terms.items()})
+        backward(own.to(next(iter(terms.values())).total.dtype))
+        self.ranks.sum_gradients(self.parameters)
+        return divide({name: Term(totals[name], weights[name]) for name in terms})
+
+    def _divide_gradients(self, weight: Tensor | float) -> None:
+        for p in self.parameters:
+            if p.grad is not None:
+                p.grad.div_(weight)
+
+    def _over_ranks(self, terms: Mapping[str, Term]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Totals and weights, detached, summed over all processes, as float64: half precision cannot count examples."""
+        assert self.ranks is not None
+        values = [*(term.total for term in terms.values()), *(term.weight for term in terms.values())]
+        summed = self.ranks.sums(values).unbind()
+        count = len(terms)
+        return dict(zip(terms, summed[:count], strict=True)), dict(zip(terms, summed[count:], strict=True))
 
     def _accumulate(
         self, micro_batches: Sequence[Batch], epoch: int, number: int, backward: Callable[..., Any]
@@ -139,13 +209,16 @@ class Step:
                 sums[name] = [p.grad for p in self.parameters]
                 for p, grad in zip(self.parameters, held, strict=True):
                     p.grad = grad
+        if self.ranks is not None:
+            totals, summed = self._over_ranks({name: Term(totals[name], weights[name]) for name in totals})
+            weights = {**summed}
         if sums:
             for i, p in enumerate(self.parameters):
                 parts = [grads[i] / weights[name] for name, grads in sums.items() if grads[i] is not None]
                 p.grad = torch.stack(parts).sum(0) if parts else None
         else:
             (weight,) = weights.values()
-            for p in self.parameters:
-                if p.grad is not None:
-                    p.grad.div_(weight)
+            self._divide_gradients(weight)
+        if self.ranks is not None:
+            self.ranks.sum_gradients(self.parameters)
         return torch.stack([torch.as_tensor(totals[name] / weights[name]) for name in totals]).sum()

@@ -60,12 +60,14 @@ def multiply_adds(network: nn.Module, batch: Mapping[str, Tensor]) -> int:
     return total
 
 
-def choose_threads(wanted: int | str, network: nn.Module, batch: Mapping[str, Tensor], batch_size: int) -> int:
+def choose_threads(
+    wanted: int | str, network: nn.Module, batch: Mapping[str, Tensor], batch_size: int, processes: int = 1
+) -> int:
     """``auto``: one for a small step, else the cores this process may use. ``batch`` is any; the work is scaled to
-    ``batch_size`` examples."""
+    ``batch_size`` examples. ``processes`` of one run on this machine divide the cores, and the work."""
     if wanted != "auto":
         return int(wanted)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or cores)  # a list is for nested regions
-    work = multiply_adds(network, batch) / len(batch["index"]) * batch_size
-    return min(cores, limit) if work >= WORTHWHILE else 1
+    work = multiply_adds(network, batch) / len(batch["index"]) * batch_size / processes
+    return max(min(cores // processes, limit), 1) if work >= WORTHWHILE else 1

@@ -9,6 +9,7 @@ draws without carrying generator states. This is the only module that draws duri
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -16,6 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from assay.errors import ConfigError
+
+Whole = Callable[[tuple[int, ...]], tuple[tuple[int, ...], slice] | None]
+"""Shape of a tensor here -> the shape over the whole batch and the rows of it that are here; None: it is no batch."""
 
 _MASK = (1 << 64) - 1
 _active: ContextVar[Any] = ContextVar("streams", default=None)
@@ -64,19 +68,24 @@ class KeyedStreams:
 
     ``with streams.at(step): …`` makes them the ones that layers draw from. A layer used twice in one forward pass
     draws from (seed, layer, step, micro-batch, occurrence).
+
+    Where several processes share a batch, a layer draws for the whole of it and uses its own rows, so that dropout does
+    not depend on their number; drawing is the part of a step that is not divided among them.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.step = 0
         self.micro = 0
+        self.whole: Whole | None = None
         self._occurrences: dict[int, int] = {}
         self._generators: dict[torch.device, torch.Generator] = {}
         self._tokens: list[Token[Any]] = []
 
-    def at(self, step: int, micro: int = 0) -> KeyedStreams:
-        """The streams of one optimiser step, or of one of its accumulated micro-batches."""
-        self.step, self.micro = step, micro
+    def at(self, step: int, micro: int = 0, whole: Whole | None = None) -> KeyedStreams:
+        """The streams of one optimiser step, or of one of its accumulated micro-batches; ``whole`` where the tensors
+        here are of a part of the batch."""
+        self.step, self.micro, self.whole = step, micro, whole
         return self
 
     def uniform(self, key: int, like: Tensor) -> Tensor:
@@ -89,7 +98,12 @@ class KeyedStreams:
             generator = self._generators[like.device] = torch.Generator(like.device)
         generator.manual_seed(mix(self.seed, key, self.step, self.micro, occurrence))
         dtype = torch.promote_types(like.dtype, torch.float32)
-        return torch.rand(like.shape, generator=generator, dtype=dtype, device=like.device)
+        shape: tuple[int, ...] = tuple(like.shape)
+        found = None if self.whole is None else self.whole(shape)
+        if found is None:
+            return torch.rand(shape, generator=generator, dtype=dtype, device=like.device)
+        shape, rows = found
+        return torch.rand(shape, generator=generator, dtype=dtype, device=like.device)[rows]
 
     def __enter__(self) -> KeyedStreams:
         if not self._tokens:  # entered within itself, it goes on counting

@@ -55,7 +55,8 @@ class ExponentialAverage:
 
     @torch.no_grad()
     def _copy(self, values: list[Tensor]) -> None:
-        torch._foreach_copy_(self._weights, values)
+        for weight, value in zip(self._weights, values, strict=True):  # not _foreach_copy_, which knows no shards
+            weight.copy_(value)
 
     def state(self) -> dict[str, Tensor]:
         average = {f"average.{name}": value for name, value in zip(self._names, self._average, strict=True)}

@@ -31,6 +31,8 @@ class Mixup:
         ConfigError: alpha is not positive, or the source holds token ids or categories.
     """
 
+    mixes = True  # examples of a batch with each other: to be given whole batches
+
     def __init__(self, spec: DataSpec, seed: int, alpha: float = 0.2) -> None:
         if not alpha > 0:
             raise ConfigError(f"augment.alpha={alpha:g} is not positive")
