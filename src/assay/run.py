@@ -21,6 +21,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from assay import artifacts, environment, failures, figures, folder, predictions, screens
@@ -257,6 +258,7 @@ class Job:
         if self.ranks is not None:  # Lightning sees one process on one device; what they say to each other is ours
             device = self.ranks.device
             keys |= {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
+            keys["plugins"] = [LightningEnvironment()]  # not SLURM's, which would have its own idea of them
         trainer = build(
             {**keys, **rehearsal},
             logger=False,  # the recorder writes metrics.csv and W&B

@@ -312,6 +312,18 @@ def test_processes_that_torchrun_starts_share_a_run(tmp_path):
 
 
 @pytest.mark.slow
+def test_processes_that_srun_starts_share_a_run(tmp_path):
+    """Its variables, without it."""
+    shared = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "2", "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_JOB_ID": "7"}
+    shared |= {"MASTER_PORT": str(free_port()), "MASTER_ADDR": "127.0.0.1", "SLURM_JOB_NAME": "train"}
+    ends = started(
+        tmp_path, [{**shared, "SLURM_PROCID": f"{n}", "SLURM_LOCALID": f"{n}"} for n in range(2)], "trainer.devices=2"
+    )
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    assert len(folders(tmp_path)) == 1
+
+
+@pytest.mark.slow
 def test_processes_that_torchrun_starts_share_a_sweep(tmp_path):
     ends = started(tmp_path, as_torchrun(2), "-m", "trainer.devices=2", "seed=0,1")
     assert [code for code, _, _ in ends] == [0, 0], ends
