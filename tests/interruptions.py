@@ -26,6 +26,7 @@ from assay import artifacts, folder
 from assay import run as running
 from assay.engines import checkpoint, checkpoints
 from assay.engines.eager import Eager
+from assay.parts import Parts
 from assay.preflight import Point
 from assay.review import wandb_record
 
@@ -73,7 +74,7 @@ def at(moment: Moment, end: Callable[[], None]) -> Generator[None]:
         path.with_name(path.name + checkpoint.SUFFIX).write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
 
     places: dict[str, tuple[Any, str, Callable[..., None] | None]] = {
-        "beginning": (running.Job, "_trainer", None),
+        "beginning": (Parts, "_trainer", None),
         "step": (Eager, "training_step", None),
         "validation": (Eager, "validation_step", None),
         "writing": (checkpoint, "prepare", half_written),

@@ -39,8 +39,11 @@ def train(overrides: Sequence[str]) -> Run:
     (point,) = points
     if point.config["plan"]:
         raise ConfigError("plan=true only shows what would run: use `assay train … plan=true`, or leave it out")
+    from assay.follow import following
     from assay.launch import make_folder
 
+    if (code := following(point.config["trainer"])) is not None:  # under torchrun: the first process has the run
+        raise SystemExit(code)
     folder = make_folder(point.config)
     write_config(folder, point.config, point.overrides)
     from assay.run import run  # after every check: torch

@@ -14,6 +14,7 @@ from assay.data.loaders import to_device
 from assay.engines import replay
 from assay.engines.checkpoint import read
 from assay.engines.eager import Eager
+from assay.errors import ConfigError
 from assay.targets import build
 
 
@@ -53,6 +54,12 @@ def non_finite(module: Eager, loader: Any, where: Path, config: Mapping[str, Any
         culprit = replay.find(step, loader, state, module.number, scores, move)
     cause = str(culprit) if culprit is not None else f"before step {module.number}, not repeated by a replay"
     return f"the loss is not finite: {cause}; {mend}"
+
+
+def in_short(error: Exception) -> str:
+    """One line for summary.json; the trace is on the screen."""
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, ConfigError) else f"{type(error).__name__}: {text}"
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -45,19 +45,22 @@ def test_apple(machine, monkeypatch, processor, count):
     assert devices.gpu_count() == count
 
 
+DDP = {"strategy": "ddp", "num_nodes": 1}
+
+
 @pytest.mark.parametrize(
     ("trainer", "gpus", "part"),
     [
         ({"devices": 2}, 2, "use trainer=ddp"),
-        ({"devices": 3, "strategy": "ddp"}, 2, "more than the 2 of this machine: trainer.devices=2"),
-        ({"devices": 2, "strategy": "ddp"}, 1, "trainer.devices=1 or trainer.accelerator=cpu"),
-        ({"devices": 5, "strategy": "ddp"}, 0, "more processes than this machine has cores: trainer.devices=4"),
-        ({"devices": 5, "strategy": "ddp", "accelerator": "cpu"}, 8, "trainer.devices=4"),
-        ({"devices": 2, "strategy": "ddp", "accelerator": "gpu"}, 0, "use trainer.accelerator=cpu"),
-        ({"devices": "auto", "strategy": "ddp"}, 2, "is not a number of devices"),
+        ({"devices": 3, **DDP}, 2, "more than the 2 of this machine: trainer.devices=2"),
+        ({"devices": 2, **DDP}, 1, "trainer.devices=1 or trainer.accelerator=cpu"),
+        ({"devices": 5, **DDP}, 0, "more processes than this machine has cores: trainer.devices=4"),
+        ({"devices": 5, **DDP, "accelerator": "cpu"}, 8, "trainer.devices=4"),
+        ({"devices": 2, **DDP, "accelerator": "gpu"}, 0, "use trainer.accelerator=cpu"),
+        ({"devices": "auto", **DDP}, 2, "is not a number of devices"),
         ({"devices": 1, "num_nodes": 2}, 0, "use trainer=ddp"),
         ({"devices": 1, "strategy": "ddp_spawn"}, 0, "use trainer=ddp"),
-        ({"devices": 2, "strategy": "ddp", "sync_batchnorm": True}, 2, "use normalization=layer"),
+        ({"devices": 2, **DDP, "sync_batchnorm": True}, 2, "use normalization=layer"),
     ],
 )
 def test_several_processes_need_something_to_run_on(monkeypatch, trainer, gpus, part):
@@ -73,4 +76,9 @@ def test_processes_that_fit(monkeypatch):
     monkeypatch.setattr(devices, "core_count", lambda: 4)
     for gpus, trainer in ((0, {"devices": 4}), (2, {"devices": 2}), (1, {"devices": 3, "accelerator": "cpu"})):
         monkeypatch.setattr(devices, "gpu_count", lambda gpus=gpus: gpus)
-        devices.check({**trainer, "strategy": "ddp", "num_nodes": 1})
+        devices.check({**trainer, **DDP})
+
+
+def test_a_strategy_is_chosen_by_its_option():
+    with pytest.raises(ConfigError, match=r"trainer\.strategy=ddp is an option of its own: use trainer=ddp or fsdp"):
+        devices.check({"devices": 2, "strategy": "ddp"})

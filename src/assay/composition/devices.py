@@ -84,6 +84,8 @@ def check(trainer: Mapping[str, Any]) -> set[str]:
             switch of ours does, or several processes that were not started so.
     """
     distributed = is_distributed(trainer)
+    if distributed and "num_nodes" not in trainer:
+        raise ConfigError(f"trainer.strategy={trainer['strategy']} is an option of its own: use trainer=ddp or fsdp")
     for key, ours in _OURS.items():
         if trainer.get(key) is not None and not (distributed and key in ("strategy", "num_nodes")):
             raise ConfigError(f"trainer.{key} does nothing to the runs made here: use {ours}")

@@ -1,0 +1,138 @@
+"""What a finished run leaves: test scores, predictions, artifact, figures, summary, and the last screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from assay import artifacts, environment, figures, folder, predictions, screens
+from assay.assemble import assemble
+from assay.engines.eager import Eager
+from assay.parts import Parts
+from assay.recorder import Recorder
+
+
+def examine(parts: Parts, module: Eager, recorder: Recorder) -> None:
+    """The best weights into the network (a whole one, where it was divided), and those on the test split, once: the
+    module then has scores and readings."""
+    if parts.sharded:
+        from assay.engines.sharded import whole
+
+        recorder.best = whole(recorder.best or dict(parts.network.state_dict()))
+        _, parts.network = assemble(parts.config, parts.spec, parts.task.objective)
+        parts.trainer.precision_plugin.convert_module(parts.network)
+        module.network = parts.network
+    recorder.load_best()
+    parts.trainer.test(module, datamodule=parts.data, verbose=False)
+
+
+def close(
+    parts: Parts,
+    module: Eager,
+    recorder: Recorder,
+    where: Path,
+    *,
+    overrides: Sequence[str],
+    seconds: float,
+    inexact: Sequence[str],
+) -> tuple[dict[str, Any], str]:
+    """Tests and writes everything.
+
+    Args:
+        overrides: as typed, for the commands to try next.
+        seconds: since the start of the run.
+        inexact: why the same command might not give the same bits.
+    Returns:
+        What summary.json holds, and the last screen.
+    """
+    examine(parts, module, recorder)
+    readings = {name: value.cpu() for name, value in module.readings.items()}
+    scores, train = module.test_scores, _training_scores(parts)
+    baseline_name, baseline = parts.task.baseline(parts.labels("train"), readings)
+    recorder.send(module.number, module.epoch, {f"test/{name}": value for name, value in scores.items()})
+    recorder.points.close()
+    dataset = parts.dataset
+    predictions.write(where / "predictions" / "test.csv", parts.task, readings)
+    predictions.write_hardest(
+        where / "predictions" / "hardest.json",
+        parts.task,
+        readings,
+        dataset.splits["test"],
+        parts.spec.source,
+        dataset.preprocessing,
+    )
+    speed = module.number / max(module.training_seconds, 1e-9)
+    summary = {
+        "format": folder.FORMAT,
+        "status": "done",
+        **{f"test/{name}": value for name, value in scores.items()},
+        **{f"train/{name}": value for name, value in train.items()},
+        **{f"baseline/{name}": value for name, value in baseline.items()},
+        "baseline": baseline_name,
+        "monitor": parts.monitor,
+        parts.monitor: recorder.history.get(recorder.best_epoch),
+        "best_epoch": recorder.best_epoch,
+        "epochs": module.epoch + 1,
+        "steps": module.number,
+        "parameters": parts.parameters,
+        "seconds": round(seconds, 3),
+        "training_seconds": round(module.training_seconds, 3),
+        "steps_per_second": round(speed, 3),
+        "exact": not inexact,
+        **({"inexact": list(inexact)} if inexact else {}),
+    }
+    card = {
+        "data": parts.switches["data"],
+        "digest": dataset.digest,
+        "source": dataset.source_name,
+        "licence": dataset.licence,
+        "sizes": {name: len(split) for name, split in dataset.splits.items()},
+        "test": scores,
+        "versions": environment.versions(),
+        "source_digest": environment.source_digest(),
+    }
+    artifacts.save(where / "artifact", parts.network, parts.config, parts.spec, dataset.preprocessing, card)
+    figures.write(where, parts.task, readings, parts.monitor)
+    folder.write_json(where / "summary.json", summary)
+    screen = screens.last(
+        model=parts.switches["model"],
+        test=scores,
+        baseline_name=baseline_name,
+        baseline=baseline,
+        train=train,
+        monitor=parts.monitor,
+        best_epoch=recorder.best_epoch,
+        epochs=module.epoch + 1,
+        seconds=seconds,
+        steps_per_second=speed,
+        folder=where,
+        inputs=screens.INPUTS.get(parts.spec.source.kind, "INPUT"),
+        overrides=overrides,
+        longer=_longer(parts, module, recorder),
+    )
+    return summary, screen
+
+
+def _training_scores(parts: Parts) -> dict[str, float]:
+    """Scores on as many training examples as there are test ones: the gap needs no more."""
+    from assay.evaluation import evaluate
+
+    splits = parts.dataset.splits
+    few = min(len(splits["train"]), max(len(splits["test"]), 1))
+    loader = parts.data.loader(splits["train"].select(torch.arange(few)))
+    return evaluate(parts.task, parts.network, loader, parts.trainer.strategy.root_device)[0]
+
+
+def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:
+    """The setting that would train on; None where more would not help."""
+    history, best = recorder.history, recorder.best_epoch
+    if module.number < parts.total or parts.config["debug"] != "none":
+        return None
+    if history.get(best) in (score for epoch, score in history.items() if epoch < best):  # as good before
+        return None
+    if parts.trainer_keys["max_steps"] > 0:
+        return f"trainer.max_steps={2 * module.number}"
+    return f"trainer.max_epochs={2 * parts.trainer_keys['max_epochs']}"

@@ -1,0 +1,223 @@
+"""What a run is made of, built in the order in which facts become known: data, objective, network, threads, loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from torch import Tensor, nn
+
+from assay import environment, screens
+from assay.assemble import assemble
+from assay.contracts import DataSpec
+from assay.data.module import DataModule
+from assay.engines.ranks import Ranks
+from assay.engines.step import Step
+from assay.engines.threads import choose_threads
+from assay.errors import ConfigError
+from assay.layers.random import KeyedStreams
+from assay.optim.schedule import Schedule
+from assay.targets import build
+
+OVERFIT_EXAMPLES = 10
+FAST_STEPS = 2
+PROFILE_STEPS = 50
+
+
+class Parts:
+    """The parts of one run, before its first step.
+
+    Args:
+        config: resolved and checked by preflight.
+        where: the run folder.
+        earlier: environment.json of a run that is resumed: its choices are obeyed.
+        ranks: the processes that train together, or None.
+    Attributes:
+        dataset, spec, data: the set, its facts, and its loaders.
+        task, network: with the objective in the task.
+        monitor, mode: the metric that best, stopping and plateau watch.
+        total: optimiser steps of the whole run.
+        chosen: what the run chose for itself, kept in environment.json.
+        trainer: Lightning's.
+    Raises:
+        ConfigError: the data or a part refuse the config, or the data are not those that the run began with.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], where: Path, earlier: Mapping[str, Any] | None, ranks: Ranks | None
+    ) -> None:
+        self.config = config
+        self.ranks = ranks
+        self.switches: Mapping[str, str] = config["switches"]
+        self.trainer_keys = dict(config["trainer"])
+        self.dataset = self._dataset()
+        if earlier is not None:
+            environment.refuse_other_data(earlier, self.dataset.digest)
+        self._rehearse(self.dataset)
+        self.spec = _with_label_units(self.dataset.spec, self.labels("train"))
+        objective = build(config["loss"])
+        if config["distillation"] is not None:
+            objective = build(config["distillation"], objective)
+            objective.fit(self.spec)
+        self.task, self.network = assemble(config, self.spec, objective)
+        _refuse_batch_statistics(self.network, ranks)
+        self.monitor, self.mode = self._watched()
+        augment = build(config["augment"], self.spec, config["seed"])
+        self.augment = None if self.switches.get("augment") == "none" else augment
+        self.data = DataModule(
+            self.dataset,
+            seed=config["seed"],
+            accumulate=config["accumulate"],
+            part=ranks.part if ranks is not None else None,
+            mixes=getattr(augment, "mixes", False),
+        )
+        self.data.setup()
+        self._refuse_unknown_monitor()
+        steps = self._steps_an_epoch() * self.trainer_keys["max_epochs"]
+        limit = self.trainer_keys["max_steps"]
+        self.total = steps if limit < 0 else min(steps, limit)
+        self.chosen = {"threads": self._threads()}
+        if earlier is not None and config["threads"] == "auto":
+            self.chosen = dict(earlier["chosen"])
+        torch.set_num_threads(self.chosen["threads"])
+        self.trainer = self._trainer(where)
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process holds a part of the network only."""
+        return self.ranks is not None and self.ranks.sharded
+
+    @property
+    def device(self) -> str:
+        device = self.trainer.strategy.root_device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.network.parameters())
+
+    def labels(self, split: str) -> Tensor:
+        return self.dataset.splits[split].column("label")
+
+    def make_step(self) -> Step:
+        config = self.config
+        parameters = [*self.network.parameters(), *self.task.objective.parameters()]
+        optimizer = build(config["optim"], parameters)
+        schedule = None
+        if config["scheduler"] is not None:
+            make = build(config["scheduler"])
+            schedule = Schedule(make, optimizer, total_steps=self.total, mode=self.mode)
+        return Step(
+            self.task,
+            self.network,
+            optimizer,
+            streams=KeyedStreams(config["seed"]),
+            augment=self.augment,
+            clip=build(config["clip"]) if config["clip"] is not None else None,
+            average=build(config["ema"], self.network) if config["ema"] is not None else None,
+            schedule=schedule,
+            ranks=self.ranks,
+        )
+
+    def _dataset(self) -> Any:
+        """Set up; by the first process before the others, which then find what it downloaded."""
+        dataset = build(self.config["data"])
+        if self.ranks is not None and not self.ranks.first:
+            self.ranks.join()
+        dataset.setup()
+        if self.ranks is not None and self.ranks.first:
+            self.ranks.join()
+        return dataset
+
+    def _watched(self) -> tuple[str, str]:
+        """The monitored metric and whether more or less of it is better."""
+        asked = self.config["monitor"]
+        if self.config["monitor_mode"]:
+            return asked or self.task.monitor, self.config["monitor_mode"]
+        if not asked:
+            return self.task.monitor, self.task.monitor_mode
+        return asked, "min" if screens.lower_is_better(asked) else "max"
+
+    def _threads(self) -> int:
+        size = self.config["data"]["batch_size"]
+        size = len(self.dataset.splits["train"]) if size == "full" else size
+        here = self.trainer_keys["devices"] if self.ranks is not None else 1
+        return choose_threads(self.config["threads"], self.network, self._one_batch(), size, here)
+
+    def _trainer(self, where: Path) -> pl.Trainer:
+        rehearsal = {"limit_val_batches": 1, "limit_test_batches": 1} if self.config["debug"] == "fast" else {}
+        keys = {key: value for key, value in self.trainer_keys.items() if key not in ("strategy", "num_nodes")}
+        if self.ranks is not None:  # Lightning sees one process on one device; what they say to each other is ours
+            device = self.ranks.device
+            keys |= {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
+            keys["plugins"] = [LightningEnvironment()]  # not SLURM's, which would have its own idea of them
+        trainer = build(
+            {**keys, **rehearsal},
+            logger=False,  # the recorder writes metrics.csv and W&B
+            enable_checkpointing=False,  # ours hold the TrainState
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # order is a function of (seed, epoch)
+            default_root_dir=where,
+            inference_mode=not self.sharded,  # what is gathered in it could not be trained with
+        )
+        # Signals have one owner: Lightning would leave after the batch, before what belongs to it is done.
+        trainer._signal_connector.register_signal_handlers = lambda: None
+        return trainer
+
+    def _rehearse(self, dataset: Any) -> None:
+        """debug=…: what the data and the length of a rehearsal are."""
+        debug = self.config["debug"]
+        if debug == "overfit":
+            few = dataset.splits["train"].select(torch.arange(min(OVERFIT_EXAMPLES, len(dataset.splits["train"]))))
+            dataset.splits = {"train": few, "val": few, "test": few}
+            self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
+        elif debug == "fast":
+            self.trainer_keys |= {"max_epochs": 1, "limit_train_batches": FAST_STEPS}
+        elif debug == "profile":
+            self.trainer_keys["max_steps"] = PROFILE_STEPS
+
+    def _steps_an_epoch(self) -> int:
+        """As Lightning reads ``limit_train_batches``: an integer is a number of steps, a float a share of them."""
+        every = len(self.data.train_dataloader())
+        limit = self.trainer_keys.get("limit_train_batches")
+        if limit is None:
+            return every
+        return int(every * limit) if isinstance(limit, float) else min(every, limit)
+
+    def _one_batch(self) -> dict[str, Tensor]:
+        return next(iter(self.data.loader(self.dataset.splits["val"])))
+
+    def _refuse_unknown_monitor(self) -> None:
+        with torch.inference_mode():
+            batch = self._one_batch()
+            self.network.eval()
+            names = [f"val/{name}" for name in self.task.scores(self.task.readings(self.network(batch), batch))]
+            self.network.train()
+        if self.monitor not in names:
+            raise ConfigError(f"monitor={self.monitor} is not measured; possible are {', '.join(names)}")
+
+
+def _refuse_batch_statistics(network: nn.Module, ranks: Ranks | None) -> None:
+    """Raises ConfigError if a layer would take the statistics of one process's rows for those of the batch."""
+    if ranks is not None and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()):
+        raise ConfigError(
+            "a batch normalisation in this network would see the rows of one process only: use trainer=auto, or "
+            "normalization=layer"
+        )
+
+
+def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
+    """A number's mean and deviation on the training split, so that the task can learn it in units of its own."""
+    if spec.label.kind != "number":
+        return spec
+    values = labels.double()
+    scale = float(values.std(correction=0))
+    label = replace(spec.label, center=float(values.mean()), scale=scale if scale > 0 else 1.0)
+    return DataSpec({**spec.fields, "label": label})
