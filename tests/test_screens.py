@@ -80,7 +80,7 @@ def test_last_screen(here):
         "Best at epoch 37 of 40 by val/accuracy · trained 22.3 s, 81 steps/s",
         "Next:",
         "  assay predict outputs/run IMAGE.png",
-        "  assay evaluate outputs/run",
+        "  assay review outputs/run",
         "  assay train -m model=lstm optim=adam seed=0,1,2",
     ]
 
@@ -130,9 +130,9 @@ def test_a_plain_sentence_when_the_last_epoch_was_the_best(here, best, longer, s
 )
 def test_odd_folder_names_can_be_pasted(here, name):
     folder = here / "outputs" / name
-    *_, predict, evaluate, _ = last(folder)
+    *_, predict, review, _ = last(folder)
     assert shlex.split(predict) == ["assay", "predict", f"outputs/{name}", "IMAGE.png"]
-    assert shlex.split(evaluate) == ["assay", "evaluate", f"outputs/{name}"]
+    assert shlex.split(review) == ["assay", "review", f"outputs/{name}"]
 
 
 def test_what_is_pasted_next_is_the_same_run_with_three_seeds(here):

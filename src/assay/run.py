@@ -158,7 +158,8 @@ class Job:
         if not first:
             return
         self.differences = self._write_environment(earlier)
-        folder.point_latest(config["outputs"], where)
+        if not resume or where.resolve().is_relative_to(Path(config["outputs"]).resolve()):  # else it was moved
+            folder.point_latest(config["outputs"], where)
         self._first_screen(note)
 
     def _write_environment(self, earlier: dict[str, Any] | None) -> list[str]:
@@ -276,6 +277,8 @@ class Job:
     def _inexact(self) -> list[str]:
         """Why the same command might not give the same bits."""
         asked = [] if self.kernels.wanted else ["deterministic=never was asked for"]
+        if (planned := self._planned()) is not None:
+            asked.append(f"the schedule was made for {planned} steps, and the run has {self.parts.total}")
         return [
             *self.differences,
             *asked,

@@ -116,7 +116,7 @@ def last(
         best = "Ended before the first validation: the weights are the last ones"
     lines.append(f"{best} · trained {seconds:.1f} s, {speed}")
     run = pasted(shown(folder))
-    commands = (f"assay predict {run} {inputs}", f"assay evaluate {run}", suggestion(model, overrides))
+    commands = (f"assay predict {run} {inputs}", f"assay review {run}", suggestion(model, overrides))
     lines += ["Next:", *(f"  {command}" for command in commands)]
     return "\n".join(lines)
 

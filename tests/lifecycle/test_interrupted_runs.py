@@ -139,6 +139,25 @@ def test_a_moved_run_resumes_predicts_and_reviews(tmp_path, stopped):
     assert str(moved) not in (further / "config.yaml").read_text()
 
 
+def test_a_run_is_resumed_from_another_directory(tmp_path, monkeypatch):
+    """Its table was named relative to where it was started, and its options lay in a folder of the user's."""
+    started, other = tmp_path / "started", tmp_path / "other"
+    (started / "own" / "optim").mkdir(parents=True)
+    other.mkdir()
+    (started / "own" / "optim" / "slow.yaml").write_text("# Slow.\ndefaults: [sgd]\nlr: 0.001\n")
+    (started / "texts.csv").write_text("review,stars\n" + "".join(f"good {n},one\nbad {n},two\n" for n in range(30)))
+    monkeypatch.chdir(started)
+    words = ["data=text_csv", "model=bag", "data.path=texts.csv", "data.text=review", "data.label=stars", "logger=none"]
+    done = assay("train", "--config-dir", "own", *words, "optim=slow", "trainer.max_epochs=2", cwd=started)
+    assert done.returncode == 0, done.stderr
+    (run,) = (started / "outputs").glob("20*/*")
+    monkeypatch.chdir(other)
+    done = assay("resume", str(run), "trainer.max_epochs=3", cwd=other)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "summary.json").read_text())["epochs"] == 3
+    assert list(other.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

@@ -9,10 +9,14 @@ import copy
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from assay import folder, preflight
+from assay import environment, folder, preflight
+from assay.composition.compose import Composer, composer_of
+from assay.composition.headers import Catalogue
 from assay.errors import ConfigError
 from assay.follow import following
 
@@ -56,8 +60,13 @@ def prepare(where: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list
     typed = folder.read_overrides(where)
     if folder.is_running(where):
         raise ConfigError(f"{where} is being trained by another process; wait for it, or stop it first")
+    made_in = environment.read(where) or {}
+    composer = _composer(made_in)
+    directory = Path(made_in.get("directory", "."))
     if overrides:
-        config = changed(config, typed, overrides)
+        with chdir(directory if directory.is_dir() else "."):  # where relative paths lead somewhere
+            config = changed(config, typed, overrides, composer)
+    config = found_again(config, composer.catalogue, directory)
     done = _summary(where)
     if done.get("status") == "done" and _lengths(config) == _lengths(stored):
         raise ConfigError(
@@ -67,7 +76,33 @@ def prepare(where: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list
     return config, merged(typed, overrides)
 
 
-def changed(config: dict[str, Any], typed: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
+def _composer(made_in: Mapping[str, Any]) -> Composer:
+    """With the folder of own options that the run was started with, where it is still there."""
+    command = [str(word) for word in made_in.get("command", [])]
+    given = {flag: word for flag, word in pairwise(command) if flag in ("--config-dir", "--config-name")}
+    own = Path(made_in.get("directory", ""), given.get("--config-dir", "--"))
+    return composer_of(str(own) if own.is_dir() else None, None, given.get("--config-name"))
+
+
+def found_again(config: dict[str, Any], catalogue: Catalogue, directory: Path) -> dict[str, Any]:
+    """The config with relative paths that lead somewhere only from where the run was started made absolute."""
+    config = copy.deepcopy(config)
+    for group, name in config["switches"].items():
+        node: Any = config
+        for part in group.split("/"):
+            node = (node or {}).get(part)
+        if not isinstance(node, dict) or not isinstance(name, str):
+            continue
+        for key in (key for option in catalogue.chosen(group, name) for key in option.paths):
+            path = node.get(key)
+            if isinstance(path, str) and not Path(path).exists() and (directory / path).exists():
+                node[key] = str(directory / path)
+    return config
+
+
+def changed(
+    config: dict[str, Any], typed: Sequence[str], overrides: Sequence[str], composer: Composer
+) -> dict[str, Any]:
     """The stored config with the new overrides in it, which are composed and checked as those of a new run.
 
     Raises:
@@ -80,7 +115,7 @@ def changed(config: dict[str, Any], typed: Sequence[str], overrides: Sequence[st
                 f"{key} cannot change when a run is resumed; {', '.join(MAY_CHANGE)} can: use `assay rerun RUN {one}`"
             )
     keys = {_key(one) for one in overrides}
-    (point,) = preflight.check(merged(typed, overrides))
+    (point,) = preflight.points(merged(typed, overrides), composer, False)
     made = copy.deepcopy(config)
     for allowed in MAY_CHANGE:
         if any(key == allowed or key.startswith(f"{allowed}.") for key in keys):
