@@ -243,13 +243,14 @@ def test_a_stopped_run_is_saved_once_and_goes_on_to_the_same_bits(tmp_path, capf
 @needs_linux
 def test_a_divided_state_is_saved_by_the_clock_and_is_that_of_one_process(tmp_path):
     """checkpoint.every=… in seconds is rank 0's decision, in which all have a part."""
-    words = ["model=mlp", "trainer.max_epochs=3", "checkpoint.every=1s", *EXACT]
-    train(tmp_path / "divided", "trainer=fsdp", *CPU, *words)
+    words = ["model=mlp", "trainer.max_epochs=9", *EXACT]
+    train(tmp_path / "divided", "trainer=fsdp", "checkpoint.every=1s", *CPU, *words)
     train(tmp_path / "alone", *CPU, *words)
-    states = [load_file(one / "checkpoints" / "previous.ckpt") for one in folders(tmp_path)]
-    assert {name: value.shape for name, value in states[0].items()} == {
-        name: value.shape for name, value in states[1].items()
-    }
+    alone, divided = (folder / "checkpoints" for folder in folders(tmp_path))
+    shapes = [{name: value.shape for name, value in load_file(one / "last.ckpt").items()} for one in (divided, alone)]
+    assert shapes[0] == shapes[1]
+    assert 0 < int(load_file(divided / "previous.ckpt")["counter.step"]) < 9 * 45, "saved by the clock, on the way"
+    assert int(load_file(alone / "previous.ckpt")["counter.step"]) == 0
 
 
 def test_a_loss_that_is_not_finite_names_examples_of_the_whole_batch(tmp_path, capfd):
