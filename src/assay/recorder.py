@@ -152,7 +152,7 @@ class Recorder:
             "monitor": self.monitor,
             "best": {"score": self._best_score(), "epoch": self.best_epoch, "step": self.best_step},
             "history": {str(epoch): score for epoch, score in self.history.items()},
-            "over": self.over,
+            "over": self.over and self.module.may_stop,
             "total": self.progress.total,
             "epoch": self.module.epoch,
             "rows": self.points.rows,

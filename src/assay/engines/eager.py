@@ -219,6 +219,11 @@ class Eager(pl.LightningModule):
             self.trainer.should_stop = True
         self._clock = time.perf_counter()  # a validation within an epoch: the steps go on
 
+    @property
+    def may_stop(self) -> bool:
+        """Whether the Trainer heeds a wish to stop: ``trainer.min_epochs`` and ``min_steps`` put it off."""
+        return self.trainer.fit_loop._can_stop_early
+
     def on_test_epoch_start(self) -> None:
         self._start_evaluation()
 
