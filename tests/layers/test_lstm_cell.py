@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, in_one_chunk, last_valid, reversal
+from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, in_one_chunk
 from assay.layers.normalization import layer
 from tests.references import lstm as reference
 
@@ -118,13 +118,6 @@ def test_half_precision_holds_the_state_too():
     torch.testing.assert_close(c[1:2], alone, atol=2e-2, rtol=2e-2)
 
 
-def test_reversal_is_its_own_inverse_and_moves_valid_positions_only():
-    _, mask = ragged()
-    index = reversal(mask)
-    assert index[1].tolist() == [3, 2, 1, 0, 4, 5, 6]
-    assert torch.equal(index.gather(1, index), torch.arange(T).expand(B, T))
-
-
 def test_one_chunk_holds_the_same_values_side_by_side_and_lets_gradients_through():
     tensors = [torch.randn(3, 2, requires_grad=True), torch.randn(4, requires_grad=True)]
     chunk = in_one_chunk(tensors)
@@ -134,10 +127,3 @@ def test_one_chunk_holds_the_same_values_side_by_side_and_lets_gradients_through
     assert chunk[0].untyped_storage().data_ptr() == chunk[1].untyped_storage().data_ptr()
     (2 * chunk[0]).sum().backward()
     assert (tensors[0].grad == 2).all()
-
-
-def test_last_valid():
-    states = torch.arange(12.0).view(2, 3, 2)
-    mask = torch.tensor([[True, True, False], [False, False, False]])
-    assert last_valid(states, mask).tolist() == [[2, 3], [0, 0]]
-    assert last_valid(states, mask, torch.full((2, 2), 9.0)).tolist() == [[2, 3], [9, 9]]

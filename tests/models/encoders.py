@@ -70,9 +70,9 @@ def cases() -> list[Case]:
         for taken in header("model", name).get("takes", []):
             group, _, allowed = taken.partition("=")
             if group == "normalization":
-                forms.extend((f"normalization={value}",) for value in allowed.split("|") if allowed)
-                if not allowed:
-                    forms.extend((f"normalization={value}",) for value in options("normalization"))
+                values = allowed.split("|") if allowed else options("normalization")
+                others = [(f"normalization={value}",) for value in values]
+                forms.extend(form for form in others if node("model", name, *form) != plain)
         found += [Case(name, kind, form) for form in dict.fromkeys(forms) for kind in header("model", name)["reads"]]
     return found
 

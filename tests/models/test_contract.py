@@ -166,23 +166,25 @@ def test_gradients_reach_every_parameter(case):
 
 @EVERY
 def test_ten_examples_are_memorised(case):
+    """In evaluation too, which of batch normalisation sees the running statistics."""
     encoder = case.build().train()
     out = head(encoder)
     x, mask = batch(case)
     if case.kind == "ids":  # a text of one token cannot be told from another with the same one
         x[1, 0] = 39
     label = torch.arange(B) % 3
-    optimizer = torch.optim.Adam([*encoder.parameters(), *out.parameters()], lr=0.01)
-    for _ in range(150):
+    optimizer = torch.optim.Adam([*encoder.parameters(), *out.parameters()], lr=0.003)
+    for _ in range(400):
         loss = F.cross_entropy(out(encoder(x, mask).last), label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if loss < 0.05:
-            break
-    assert loss < 0.05
-    encoder.eval()
-    assert torch.equal(out(encoder(x, mask).last).argmax(1), label)
+            remembered = torch.equal(out(encoder.eval()(x, mask).last).argmax(1), label)
+            encoder.train()
+            if remembered:
+                return
+    raise AssertionError(f"the loss is {loss.item():.3f}")
 
 
 @EVERY

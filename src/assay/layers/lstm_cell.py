@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from assay.layers.recurrent import last_valid
+
 State = tuple[Tensor, Tensor]
 
 _SHUT = 1e4  # σ(±1e4 + anything usual) is exactly 1 or 0 in every float type, and its gradient exactly 0
@@ -113,18 +115,3 @@ def in_one_chunk(tensors: list[Tensor]) -> list[Tensor]:
     """The same values as views of one tensor, one after the other."""
     pieces = torch.cat([tensor.flatten() for tensor in tensors]).split([tensor.numel() for tensor in tensors])
     return [piece.view_as(tensor) for piece, tensor in zip(pieces, tensors, strict=True)]
-
-
-def last_valid(states: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:
-    """(B, H): the state at each example's last valid position; ``start``, or zero, where it has none."""
-    length = mask.sum(1)  # (B,)
-    index = (length - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
-    found = states.gather(1, index).squeeze(1)
-    return torch.where((length > 0).unsqueeze(1), found, torch.zeros_like(found) if start is None else start)
-
-
-def reversal(mask: Tensor) -> Tensor:
-    """(B, T) int64: where each position's content comes from when the valid positions, which stand first, are read
-    backwards and the padded ones stay; its own inverse."""
-    position = torch.arange(mask.shape[1], device=mask.device)  # (T,)
-    return torch.where(mask, mask.sum(1, keepdim=True) - 1 - position, position)

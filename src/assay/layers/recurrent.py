@@ -1,0 +1,101 @@
+"""What recurrent nets share, whatever their cell: layers above each other, one direction or two, ragged batches.
+
+A layer is ``layer(x, mask, state) -> (states, state)``: x (B, T, D), mask (B, T) bool with the valid positions first,
+state a tuple of (B, H), that after the last valid position. States at padded positions are undefined; :func:`encode`
+clears them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from assay.contracts import Encoded
+from assay.errors import ConfigError
+
+Carried = tuple[Tensor, ...]
+
+
+def directions(
+    layer: Callable[[int], nn.Module], width: int, hidden_size: int, num_layers: int, bidirectional: bool
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """The layers that read forwards, and those that read backwards, none where there is one direction.
+
+    Args:
+        layer: makes a layer for a width of its input.
+        width: of the input of the first.
+        hidden_size: of each layer, per direction.
+    """
+    widths = [width] + [hidden_size * (1 + bidirectional)] * (num_layers - 1)
+    ahead = nn.ModuleList([layer(size) for size in widths])
+    return ahead, nn.ModuleList([layer(size) for size in widths] if bidirectional else [])
+
+
+def encode(
+    ahead: nn.ModuleList,
+    back: nn.ModuleList,
+    dropout: nn.ModuleList,
+    x: Tensor,
+    mask: Tensor | None,
+    state: Carried | None,
+) -> Encoded:
+    """Layer after layer, each followed by its dropout.
+
+    Each layer is a call of its own, so that the dropout between layers is ours; without a mask one layer of torch's
+    kernel is exactly one call of it.
+
+    Shape:
+        x (B, T, D), mask (B, T), state of (B, layers, H) each -> states (B, T, H or 2H), last (B, H or 2H), state
+    Raises:
+        ConfigError: a state is given to two directions, of which the backward one starts at the end.
+    """
+    if len(back):
+        if state is not None:
+            raise ConfigError("model.bidirectional=true cannot carry a state on: use model.bidirectional=false")
+        return _both(ahead, back, dropout, x, mask)
+    carried: list[Carried] = []
+    for i, layer in enumerate(ahead):
+        start = None if state is None else tuple(part[:, i].contiguous() for part in state)
+        x, end = layer(x, mask, start)
+        x = dropout[i](x)  # (B, T, H)
+        carried.append(end)
+    state = tuple(torch.stack(parts, 1) for parts in zip(*carried, strict=True))  # (B, layers, H) each
+    if mask is None:
+        return Encoded(x, x[:, -1], state)
+    return Encoded(x * mask.unsqueeze(-1), last_valid(x, mask), state)
+
+
+def _both(ahead: nn.ModuleList, back: nn.ModuleList, dropout: nn.ModuleList, x: Tensor, mask: Tensor | None) -> Encoded:
+    """``last`` joins the forward state at the last valid position and the backward state at the first."""
+    index = None if mask is None else reversal(mask).unsqueeze(-1)  # (B, T, 1)
+
+    def reverse(x: Tensor) -> Tensor:
+        return x.flip(1) if index is None else x.gather(1, index.expand_as(x))
+
+    for forwards, backwards, drop in zip(ahead, back, dropout, strict=True):
+        # The padded end of either direction is never read, so no mask is needed to hold a state there.
+        x = drop(torch.cat([forwards(x)[0], reverse(backwards(reverse(x))[0])], -1))  # (B, T, 2H)
+    if mask is None:
+        forward, backward = x[:, -1], x[:, 0]
+    else:
+        x = x * mask.unsqueeze(-1)
+        forward, backward = last_valid(x, mask), x[:, 0]
+    half = x.shape[-1] // 2
+    return Encoded(x, torch.cat([forward[:, :half], backward[:, half:]], 1))
+
+
+def last_valid(states: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:
+    """(B, H): the state at each example's last valid position; ``start``, or zero, where it has none."""
+    length = mask.sum(1)  # (B,)
+    index = (length - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
+    found = states.gather(1, index).squeeze(1)
+    return torch.where((length > 0).unsqueeze(1), found, torch.zeros_like(found) if start is None else start)
+
+
+def reversal(mask: Tensor) -> Tensor:
+    """(B, T) int64: where each position's content comes from when the valid positions, which stand first, are read
+    backwards and the padded ones stay; its own inverse."""
+    position = torch.arange(mask.shape[1], device=mask.device)  # (T,)
+    return torch.where(mask, mask.sum(1, keepdim=True) - 1 - position, position)

@@ -1,0 +1,144 @@
+"""Residual net for small images, and the plain net beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from assay.contracts import Encoded
+from assay.errors import ConfigError
+from assay.layers.normalization import has_shift
+from assay.layers.random import Dropout
+
+
+class Pad(nn.Module):
+    """The shortcut without parameters, option A: every stride-th pixel, zeros for the maps that are new.
+
+    Shape:
+        x (B, C, H, W) -> (B, C + more, ⌈H/stride⌉, ⌈W/stride⌉)
+    """
+
+    def __init__(self, more: int, stride: int) -> None:
+        super().__init__()
+        self.more, self.stride = more, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+
+
+class Block(nn.Module):
+    """y = f(F(x) + shortcut(x)), F two 3x3 convolutions, each normalised, f between them; without shortcut f(F(x)).
+
+    Shape:
+        x (B, C, H, W) -> (B, size, ⌈H/stride⌉, ⌈W/stride⌉)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        size: int,
+        stride: int,
+        shortcut: nn.Module | None,
+        activation: Callable[[], nn.Module],
+        normalization: Callable[..., nn.Module],
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *convolution(width, size, 3, stride, normalization),
+            activation(),
+            *convolution(size, size, 3, 1, normalization),
+        )
+        self.shortcut = shortcut
+        self.activation = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)
+        return self.activation(y if self.shortcut is None else y + self.shortcut(x))
+
+
+class ResNet(nn.Module):
+    """A 3x3 convolution, three stages of n blocks (twice the maps and half the side from stage to stage), global mean.
+
+    He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385, section 4.2: depth
+    6n + 2, counting the head. Weights start as there, He et al. 2015, arXiv:1502.01852 (N(0, 2/fan_out)). Shortcuts
+    where the maps change: ``pad`` is option A, as the paper's on CIFAR-10, ``projection`` (a 1x1 convolution,
+    normalised) option B. Differs from the paper: activation and normalisation are parts; where the latter adds no
+    shift, convolutions have a bias; dropout may stand before the head.
+
+    Args:
+        input_size: (C, H or None, W or None) of an example.
+        depth: 6n + 2.
+        width: maps of the first stage; 2 and 4 times as many in the others.
+        residual: false leaves the shortcuts out, which is the plain net.
+        shortcut: ``pad`` or ``projection``.
+        activation: makes an activation.
+        normalization: makes a convolution's normalisation.
+        dropout: probability that an entry is dropped, before the head.
+    Shape:
+        x (B, C, H, W) -> last (B, 4·width)
+    Raises:
+        ConfigError: depth is not 6n + 2, shortcut is something else, one is chosen where there is none, or the number
+            of channels varies.
+    """
+
+    def __init__(
+        self,
+        input_size: tuple[int | None, ...],
+        depth: int,
+        width: int,
+        residual: bool,
+        shortcut: str,
+        activation: Callable[[], nn.Module],
+        normalization: Callable[..., nn.Module],
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        channels = input_size[0]
+        if channels is None:
+            raise ConfigError("model=resnet needs images of one number of channels")
+        blocks, odd = divmod(depth - 2, 6)
+        if odd or blocks < 1:
+            raise ConfigError(f"model.depth={depth} is not 6n + 2: write 8, 14, 20, 32, 44, 56 or 110")
+        if shortcut not in ("pad", "projection"):
+            raise ConfigError(f"model.shortcut={shortcut} is not one of pad, projection")
+        if not residual and shortcut != "pad":
+            raise ConfigError(f"model.residual=false has no shortcuts: leave out model.shortcut={shortcut}")
+
+        def around(width: int, size: int, stride: int) -> nn.Module | None:
+            if not residual:
+                return None
+            if width == size:
+                return nn.Identity()
+            if shortcut == "projection":
+                return nn.Sequential(*convolution(width, size, 1, stride, normalization))
+            return Pad(size - width, stride)
+
+        self.first = nn.Sequential(*convolution(channels, width, 3, 1, normalization), activation())
+        stages: list[nn.Module] = []
+        before = width
+        for size in (width, 2 * width, 4 * width):
+            for _ in range(blocks):
+                stride = 1 if before == size else 2
+                stages.append(Block(before, size, stride, around(before, size, stride), activation, normalization))
+                before = size
+        self.blocks = nn.Sequential(*stages)
+        self.dropout = Dropout(dropout)
+        self.output_size = before
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+        assert mask is None, "an image has no padded positions"
+        return Encoded(None, self.dropout(self.blocks(self.first(x)).mean((2, 3))))
+
+
+def convolution(
+    width: int, size: int, kernel_size: int, stride: int, normalization: Callable[..., nn.Module]
+) -> list[nn.Module]:
+    """A convolution with zeros around, as large as its input at stride 1, and its normalisation."""
+    norm = normalization(size, spatial_dims=2)
+    layer = nn.Conv2d(width, size, kernel_size, stride, kernel_size // 2, bias=not has_shift(norm))
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return [layer, norm]
