@@ -1,4 +1,4 @@
-"""Every optimiser of conf/ descends and reloads; SGD and Adam follow the papers number by number."""
+"""Every optimiser of conf/ descends and reloads; each follows its paper number by number."""
 
 from __future__ import annotations
 
@@ -44,6 +44,105 @@ def test_adam(weight_decay):
     settings = node("optim", "adam")
     expected = reference.adam(START, gradient, settings["lr"], settings["betas"], settings["eps"], 20, weight_decay)
     assert weights.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+SHAPES = [(), (3,), (2, 3), (2, 1, 2)]
+
+
+def shaped(dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for shape in SHAPES]
+
+
+def curved(weights):
+    """The gradient of Σ_i (1 + i / 3) (w_i⁴ / 4 + w_i² / 2) over the numbers of all parameters."""
+    return [(1 + i / 3) * (w**3 + w) for i, w in enumerate(weights)]
+
+
+def numbers(parameters):
+    return [w for p in parameters for w in p.flatten().tolist()]
+
+
+def set_gradients(parameters):
+    values = curved(numbers(parameters))
+    for p in parameters:
+        p.grad = torch.tensor(values[: p.numel()], dtype=p.dtype).reshape(p.shape)
+        values = values[p.numel() :]
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("momentum", {"momentum": 0.9}),
+        ("momentum", {"momentum": 0.5}),
+        ("nag", {"momentum": 0.9}),
+        ("nag", {"momentum": 0.5}),
+        ("adagrad", {"eps": 0.01}),
+        ("adadelta", {"rho": 0.95}),
+        ("adadelta", {"rho": 0.5, "eps": 0.01}),
+        ("rmsprop", {"alpha": 0.9}),
+        ("rmsprop", {"alpha": 0.5, "eps": 0.01}),
+        ("adamw", {"betas": [0.9, 0.999]}),
+        ("adamw", {"betas": [0.5, 0.6], "eps": 0.01}),
+    ],
+)
+def test_its_paper(name, others, weight_decay):
+    """Seven steps on parameters of several shapes: against the loop of the paper, with the option's own values."""
+    parameters = shaped()
+    start = numbers(parameters)
+    words = {**others, "lr": 0.03, "weight_decay": weight_decay}
+    optimizer = option("optim", name, *(f"optim.{key}={value}" for key, value in words.items()))(parameters)
+    for _ in range(7):
+        set_gradients(parameters)
+        optimizer.step()
+    keys = {key: value for key, value in node("optim", name).items() if key in ("eps", "rho", "alpha", "betas")}
+    expected = getattr(reference, name)(start, curved, steps=7, **{**keys, **words})
+    assert numbers(parameters) == pytest.approx(expected, rel=1e-12)
+    assert numbers(parameters) != pytest.approx(start, rel=1e-3)
+
+
+def test_the_papers_values_are_the_defaults():
+    assert (node("optim", "adadelta")["rho"], node("optim", "adadelta")["eps"]) == (0.95, 1e-6)
+    assert node("optim", "rmsprop")["alpha"] == 0.9
+    assert (node("optim", "adamw")["betas"], node("optim", "adamw")["eps"]) == ([0.9, 0.999], 1e-8)
+    assert node("optim", "nag")["nesterov"] is True
+
+
+@pytest.mark.parametrize("name", options("optim"))
+def test_every_optimisers_weight_decay_shrinks_what_has_no_gradient_of_its_own(name):
+    weight = torch.ones(4, dtype=torch.float64, requires_grad=True)
+    optimizer = option("optim", name, "optim.weight_decay=0.1")([weight])
+    for _ in range(5):
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+    assert 0 < float(weight.detach().max()) < 1
+
+
+@pytest.mark.parametrize("name", options("optim"))
+def test_every_optimiser_leaves_alone_what_has_no_gradient(name):
+    idle, weight = fresh(), fresh()
+    optimizer = option("optim", name, "optim.weight_decay=0.1")([idle, weight])
+    run(optimizer, weight, 3)
+    assert idle.tolist() == START
+    assert weight.tolist() != START
+    state = optimizer_state(optimizer)
+    again = option("optim", name)([fresh(), fresh()])
+    load_optimizer_state(again, state)
+    assert {key: value.tolist() for key, value in optimizer_state(again).items()} == {
+        key: value.tolist() for key, value in state.items()
+    }
+
+
+@pytest.mark.parametrize("name", options("optim"))
+def test_every_optimiser_keeps_its_moments_where_and_as_precise_as_the_weights(name):
+    weights = fresh()
+    optimizer = option("optim", name)([weights])
+    run(optimizer, weights, 2)
+    for key, value in optimizer_state(optimizer).items():
+        if key.startswith("moment.") and value.shape == weights.shape:
+            assert value.dtype == torch.float64
+            assert value.layout is torch.strided
 
 
 @pytest.mark.parametrize("name", options("optim"))

@@ -69,6 +69,75 @@ def test_a_rise_of_exactly_one_step_is_refused_in_words():
         schedule("onecycle", 4, "max", "scheduler.pct_start=0.25")
 
 
+@pytest.mark.parametrize("steps", [1, 7, 100])
+@pytest.mark.parametrize("floor", [0.0, 0.25])
+def test_cosine_is_its_formula(steps, floor):
+    """Loshchilov and Hutter 2017, eq. 5: η_min + (η_max - η_min) (1 + cos(T_cur π / T_i)) / 2."""
+    made, plan = schedule("cosine", steps, "max", f"scheduler.floor={floor}")
+    assert plan.scope is Scope.STEP
+    low = floor * MAX
+    expected = [low + 0.5 * (MAX - low) * (1 + math.cos(t * math.pi / steps)) for t in range(steps)]
+    assert rates(made, plan, steps) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("steps", "warmup", "rising"), [(100, 0.1, 10), (40, 0.05, 2), (7, 0.99, 6), (1, 0.5, 0)])
+def test_warmup_cosine_rises_evenly_and_falls_as_a_cosine(steps, warmup, rising):
+    made, plan = schedule("warmup_cosine", steps, "max", f"scheduler.warmup={warmup}", "scheduler.floor=0.1")
+    seen = rates(made, plan, steps)
+    line = [MAX * (t + 1) / (rising + 1) for t in range(rising)]
+    left = steps - rising
+    fall = [0.1 * MAX + 0.9 * MAX * 0.5 * (1 + math.cos(math.pi * u / left)) for u in range(left)]
+    assert seen == pytest.approx(line + fall, rel=1e-12)
+    assert seen.index(max(seen)) == rising
+
+
+@pytest.mark.parametrize("halving", [False, True])
+@pytest.mark.parametrize(("steps", "cycles"), [(80, 4), (12, 3), (30, 4), (5, 1)])
+def test_cyclical_is_the_papers_program(halving, steps, cycles):
+    """Smith 2017, 3.1: cycle = floor(1 + t / (2 stepsize)), x = |t / stepsize - 2 cycle + 1|,
+    lr = base + (max - base) max(0, 1 - x), the difference halved at the end of each cycle in triangular2."""
+    made, plan = schedule("cyclical", steps, "max", f"scheduler.cycles={cycles}", f"scheduler.halving={halving}")
+    base, stepsize = 0.1 * MAX, steps / (2 * cycles)
+    expected = []
+    for t in range(steps):
+        cycle = math.floor(1 + t / (2 * stepsize) + 1e-12)
+        x = abs(t / stepsize - 2 * cycle + 1)
+        height = max(0.0, 1 - x) / (2 ** (cycle - 1) if halving else 1)
+        expected.append(base + (MAX - base) * height)
+    assert rates(made, plan, steps) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.04), (100, 0.5), (3, 0.04)])
+def test_noam_is_the_papers_up_to_its_peak(steps, warmup):
+    """Vaswani et al. 2017, eq. 3: d_model^-0.5 min(step^-0.5, step warmup_steps^-1.5), over its value at the peak."""
+    made, plan = schedule("noam", steps, "max", f"scheduler.warmup={warmup}")
+    rising = max(1, int(warmup * steps))
+
+    def paper(step):
+        return 512**-0.5 * min(step**-0.5, step * rising**-1.5)
+
+    expected = [MAX * paper(s) / paper(rising) for s in range(1, steps + 1)]
+    assert rates(made, plan, steps) == pytest.approx(expected, rel=1e-12)
+
+
+def test_step_falls_every_so_many_epochs():
+    made, plan = schedule("step", 100, "max", "scheduler.step_size=3", "scheduler.gamma=0.1")
+    assert plan.scope is Scope.EPOCH
+    assert travel(made, plan, range(9)) == pytest.approx([MAX * 0.1 ** ((e + 1) // 3) for e in range(9)])
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "onecycle"])
+def test_every_schedule_keeps_the_ratio_of_two_rates(name):
+    """Layers with rates of their own move together; onecycle's max_lr is one rate for all."""
+    weights = [torch.ones(2, requires_grad=True) for _ in range(2)]
+    made = torch.optim.SGD([{"params": weights[:1], "lr": MAX}, {"params": weights[1:], "lr": MAX / 4}])
+    plan = Schedule(option("scheduler", name), made, total_steps=20, mode="max")
+    travel(made, plan, range(13))
+    first, second = (group["lr"] for group in made.param_groups)
+    assert second == pytest.approx(first / 4)
+    assert first != pytest.approx(MAX)
+
+
 @pytest.mark.parametrize(("mode", "better"), [("max", 1), ("min", -1)])
 def test_plateau_falls_after_its_patience_without_improvement(mode, better):
     made, plan = schedule("plateau", 100, mode, "scheduler.patience=2", "scheduler.factor=0.1")

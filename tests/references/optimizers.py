@@ -29,6 +29,81 @@ def adam(weights, gradient, lr, betas, eps, steps, weight_decay=0.0):
     return weights
 
 
+def momentum(weights, gradient, lr, steps, weight_decay=0.0, momentum=0.9):
+    """Polyak 1964, eq. 9: w_{t+1} = w_t - α g_t + β (w_t - w_{t-1})."""
+    before = list(weights)
+    weights = list(weights)
+    for _ in range(steps):
+        grads = gradient(weights)
+        for i, g in enumerate(grads):
+            w = weights[i]
+            weights[i] = w - lr * (g + weight_decay * w) + momentum * (w - before[i])
+            before[i] = w
+    return weights
+
+
+def nag(weights, gradient, lr, steps, weight_decay=0.0, momentum=0.9):
+    """Sutskever et al. 2013, eq. 3 and 4; returns the point ahead, where the next gradient would be taken."""
+    weights = list(weights)
+    v = [0.0] * len(weights)
+    for _ in range(steps):
+        ahead = [w + momentum * u for w, u in zip(weights, v, strict=True)]
+        grads = [g + weight_decay * a for g, a in zip(gradient(ahead), ahead, strict=True)]
+        v = [momentum * u - lr * g for u, g in zip(v, grads, strict=True)]
+        weights = [w + u for w, u in zip(weights, v, strict=True)]
+    return [w + momentum * u for w, u in zip(weights, v, strict=True)]
+
+
+def adagrad(weights, gradient, lr, steps, weight_decay=0.0, eps=1e-10):
+    """Duchi, Hazan and Singer 2011, figure 1, diagonal: G from all gradients so far."""
+    weights = list(weights)
+    seen = []
+    for _ in range(steps):
+        seen.append([g + weight_decay * w for g, w in zip(gradient(weights), weights, strict=True)])
+        for i, g in enumerate(seen[-1]):
+            weights[i] -= lr * g / (eps + math.sqrt(sum(past[i] ** 2 for past in seen)))
+    return weights
+
+
+def adadelta(weights, gradient, lr, steps, weight_decay=0.0, rho=0.95, eps=1e-6):
+    """Zeiler 2012, algorithm 1, the step times lr."""
+    weights = list(weights)
+    squares, moves = [0.0] * len(weights), [0.0] * len(weights)
+    for _ in range(steps):
+        grads = [g + weight_decay * w for g, w in zip(gradient(weights), weights, strict=True)]
+        for i, g in enumerate(grads):
+            squares[i] = rho * squares[i] + (1 - rho) * g * g
+            move = -math.sqrt(moves[i] + eps) / math.sqrt(squares[i] + eps) * g
+            moves[i] = rho * moves[i] + (1 - rho) * move * move
+            weights[i] += lr * move
+    return weights
+
+
+def rmsprop(weights, gradient, lr, steps, weight_decay=0.0, alpha=0.9, eps=1e-8):
+    """Tieleman and Hinton 2012, lecture 6e, slide 29."""
+    weights = list(weights)
+    mean_square = [0.0] * len(weights)
+    for _ in range(steps):
+        grads = [g + weight_decay * w for g, w in zip(gradient(weights), weights, strict=True)]
+        for i, g in enumerate(grads):
+            mean_square[i] = alpha * mean_square[i] + (1 - alpha) * g * g
+            weights[i] -= lr * g / (math.sqrt(mean_square[i]) + eps)
+    return weights
+
+
+def adamw(weights, gradient, lr, steps, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8):
+    """Loshchilov and Hutter 2019, algorithm 2, with λ = lr · weight_decay."""
+    weights = list(weights)
+    m, v = [0.0] * len(weights), [0.0] * len(weights)
+    for t in range(1, steps + 1):
+        for i, g in enumerate(gradient(weights)):
+            m[i] = betas[0] * m[i] + (1 - betas[0]) * g
+            v[i] = betas[1] * v[i] + (1 - betas[1]) * g * g
+            adaptive = m[i] / (1 - betas[0] ** t) / (math.sqrt(v[i] / (1 - betas[1] ** t)) + eps)
+            weights[i] -= lr * adaptive + lr * weight_decay * weights[i]
+    return weights
+
+
 def clip_norm(grads, max_norm):
     norm = math.sqrt(sum(g * g for g in grads))
     return [g * min(1.0, max_norm / (norm + 1e-6)) for g in grads], norm
