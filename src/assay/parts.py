@@ -65,6 +65,8 @@ class Parts:
             objective = build(config["distillation"], objective)
             objective.fit(self.spec)
         self.task, self.network = assemble(config, self.spec, objective)
+        if config["regularization"] is not None:
+            self.task.objective = build(config["regularization"], self.task.objective, self.network)
         _refuse_batch_statistics(self.network, ranks)
         self.monitor, self.mode = self._watched()
         augment = build(config["augment"], self.spec, config["seed"])

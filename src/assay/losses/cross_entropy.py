@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.contracts import Batch, Output, Term
+from assay.losses.labels import under_label
 from assay.losses.terms import term
 
 
@@ -39,15 +40,7 @@ class CrossEntropy(nn.Module):
 
     def _each(self, log_probs: Tensor, label: Tensor, mask: Tensor | None) -> Tensor:
         """(…): the cross-entropy of each labelled thing."""
-        if not label.is_floating_point():
-            if mask is not None:
-                label = label.masked_fill(~mask, 0)  # what pads need not be a class
-            each = -log_probs.gather(-1, label.unsqueeze(-1)).squeeze(-1)
-        elif label.shape == log_probs.shape:
-            each = -(label * log_probs).sum(-1)
-        else:
-            assert (*label.shape, 2) == log_probs.shape, f"label {label.shape} for log_probs {log_probs.shape}"
-            each = -(label * log_probs[..., 1] + (1 - label) * log_probs[..., 0])
+        each = -under_label(log_probs, label, mask)
         if self.label_smoothing == 0:
             return each
         return (1 - self.label_smoothing) * each - self.label_smoothing * log_probs.mean(-1)
