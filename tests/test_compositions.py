@@ -93,7 +93,7 @@ def test_every_option_changes_something(bench, reference, group, name):
     catalogue = Catalogue([covers.CONF])
     option = catalogue.groups[group][name.strip("[]")]
     if name not in covers.available(GROUPS)[group]:
-        pytest.skip("Fashion-MNIST is not at hand (../shared/data)")
+        pytest.skip(f"the files of {group}={name} are not at hand (ASSAY_DATA or ../shared/data)")
     if option.inert:
         return
     seated = bench.seat({group: name}, covers.available(GROUPS))

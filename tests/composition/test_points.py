@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from assay.errors import ConfigError
@@ -33,7 +35,10 @@ def test_flags_stand_anywhere():
 
 def test_choice_glob_and_lists():
     assert overrides("-m", "optim=choice(adam,sgd)") == ["optim=adam", "optim=sgd"]
-    assert overrides("-m", "optim=glob(*)") == ["optim=adam", "optim=sgd"]
+    assert overrides("-m", "optim=glob(ad*)", "model=mlp") == [
+        f"optim={path.stem} model=mlp"
+        for path in sorted(Path(__file__).parents[2].joinpath("conf/optim").glob("ad*.yaml"))
+    ]
     assert overrides("-m", "callbacks=[],[grad_norm]") == ["callbacks=[]", "callbacks=[grad_norm]"]
     assert overrides("-m", "model=mlp", "model.hidden_sizes=[8],[8,4]")[1] == "model=mlp model.hidden_sizes=[8,4]"
 

@@ -8,8 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from assay.data import download
-from assay.data.download import Download, File, check_fashion_mnist
+from assay.data import download, sources
+from assay.data.download import Download, File
+from assay.data.sources import check_fashion_mnist
 from assay.errors import ConfigError
 
 CONTENT = b"published bytes" * 100
@@ -77,7 +78,7 @@ def test_a_source_that_goes_on_for_ever_is_cut(tmp_path, serve):
 
 def test_without_network_the_refusal_names_files_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        download, "FASHION_MNIST", Download("Fashion-MNIST", "FashionMNIST/raw", (FILE,), ("http://127.0.0.1:9/",))
+        sources, "FASHION_MNIST", Download("Fashion-MNIST", "FashionMNIST/raw", (FILE,), ("http://127.0.0.1:9/",))
     )
     root = tmp_path / "none"
     with pytest.raises(ConfigError) as refusal:
@@ -118,5 +119,5 @@ def test_the_published_files_are_recognised(data_dir):
     if not (data_dir / "FashionMNIST").is_dir():
         pytest.skip("Fashion-MNIST is not there")
     assert check_fashion_mnist({"root": str(data_dir)}) == set()
-    for file in download.FASHION_MNIST.files:
-        download.FASHION_MNIST.verified(str(data_dir), file)
+    for file in sources.FASHION_MNIST.files:
+        sources.FASHION_MNIST.verified(str(data_dir), file)

@@ -57,7 +57,7 @@ def counted(record_property):
 def short(bench: covers.Bench) -> covers.Bench:
     """The same, its runs a few epochs of a few steps."""
     left = [word for word in bench.always if not word.startswith(("debug=", "log_every="))]
-    return dataclasses.replace(bench, always=[*left, *SHORT], cache={}, found=[])
+    return dataclasses.replace(bench, always=[*left, *SHORT], cache={})
 
 
 def point_of(bench: covers.Bench, row: dict[str, str]) -> Point:
@@ -113,7 +113,7 @@ def options() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("group", "name"), options())
 def test_sigkill_of_every_option_loses_no_bit(bench, tmp_path, counted, group, name):
     if name not in covers.available(GROUPS)[group]:
-        pytest.skip("Fashion-MNIST is not at hand (../shared/data)")
+        pytest.skip(f"the files of {group}={name} are not at hand (ASSAY_DATA or ../shared/data)")
     row = bench.seat({group: name}, covers.available(GROUPS))
     assert isinstance(row, dict), row
     point = point_of(short(bench), row)

@@ -6,7 +6,7 @@ truth. A check returns the facts that rules between switches read: ``class``, ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +131,6 @@ def read_table(
     labels = _named(label)
     wanted = None if features is None else _features(features, labels)
     forced = {categories} if isinstance(categories, str) else set(categories or ())
-    gaps = {"", *missing}
     files: dict[str, Columns] = {}
     names: list[str] = []
     for split, name in _files(path, val_path, test_path).items():
@@ -148,6 +147,24 @@ def read_table(
     if unknown := forced - set(names):
         raise ConfigError(f"data.categories names {sorted(unknown)[0]!r}{nearest(sorted(unknown)[0], names)}")
 
+    return table_of(files, names, labels, target, missing, forced, fills)
+
+
+def table_of(
+    files: Mapping[str, Columns],
+    names: Sequence[str],
+    labels: Sequence[str],
+    target: str = "auto",
+    missing: Sequence[str] = ("",),
+    forced: Collection[str] = (),
+    fills: bool = True,
+) -> FeatureTable:
+    """The columns ``names`` of files that were read, each a number or, as those that are ``forced``, a category.
+
+    Raises:
+        ConfigError: a cell or label that will not do, with file and line number.
+    """
+    gaps = {"", *missing}
     found = read_target(files, labels, target, missing=missing)
     notes = [note for file in files.values() for note in file.notes] + [found.note]
     numeric = []

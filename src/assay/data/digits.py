@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,19 +11,14 @@ from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.examples import Dense, Examples
 from assay.data.preprocessing.image import ImagePreprocessing
+from assay.data.shipped import shipped_file
 from assay.data.split import groups_of, notes_of, strata_of, stratified
-from assay.errors import ConfigError
 
 
 def _read() -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, 8, 8) and digits (N,) from scikit-learn's own file, as ``load_digits`` gives them, without the half
     second that importing scikit-learn takes."""
-    package = find_spec("sklearn")
-    places = package.submodule_search_locations if package is not None else None
-    path = Path(next(iter(places or [""]))) / "datasets" / "data" / "digits.csv.gz"
-    if not path.is_file():
-        raise ConfigError("data=digits ships with scikit-learn, whose file digits.csv.gz is not there; reinstall it")
-    with gzip.open(path, "rt") as file:
+    with gzip.open(shipped_file("digits.csv.gz", "digits"), "rt") as file:
         rows = np.loadtxt(file, delimiter=",")  # (N, 65)
     return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
 

