@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from assay import environment, folder
+from assay import cli, environment, folder
 from assay.engines import checkpoint
 from assay.engines.checkpoints import Checkpoints
 from assay.errors import ConfigError
@@ -119,6 +119,11 @@ def test_ten_random_kills_of_one_run_leave_one_curve(tmp_path, data_dir):
     points = [(int(row["step"]), row["name"]) for row in rows(run)]
     assert len(set(points)) == len(points)
     assert [step for step, _ in points] == sorted(step for step, _ in points)
+    curves = []
+    for one in (first, run):
+        assert assay("review", str(one)).returncode == 0
+        curves.append(re.findall(r'<path [^>]*d="([^"]+)"', (one / "review.html").read_text(encoding="utf-8")))
+    assert curves[0] == curves[1] != []
     print(f"10 kills, at steps {steps}: {len(points)} points, 0 bits of difference")
 
 
@@ -137,6 +142,11 @@ def test_a_moved_run_resumes_predicts_and_reviews(tmp_path, stopped):
 
     assert door.load(further).predict(torch.zeros(8, 8).numpy())
     assert str(moved) not in (further / "config.yaml").read_text()
+    assert cli.main(["review", str(further)]) == 0
+    page = (further / "review.html").read_text(encoding="utf-8")
+    assert "mlp on digits" in page
+    assert "assay rerun" in page
+    assert str(further) in page  # its commands name where it is now
 
 
 def test_a_run_is_resumed_from_another_directory(tmp_path, monkeypatch):

@@ -30,6 +30,7 @@ FAMILIES = {
     "convolution": ["model=cnn", "normalization=batch", "augment=mixup", "optim=adam"],
     "bag": ["model=bag", "data=char_contains", "data.examples=200", "accumulate=2"],
     "averages": ["model=mlp", "ema=exponential", "early_stopping=patience", "early_stopping.patience=1"],
+    "recorded": ["model=linear", "logger.mode=offline"],  # W&B's record is compared too
     "stopping put off": [
         "model=mlp",
         "early_stopping=patience",
@@ -91,13 +92,17 @@ def test_the_whole_cover_interrupted_three_times_loses_no_bit(bench, tmp_path, c
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_sigkill_at_every_moment_loses_no_bit(tmp_path, counted, family):
+def test_sigkill_at_every_moment_loses_no_bit(tmp_path, monkeypatch, counted, family):
+    monkeypatch.delenv("WANDB_MODE")
     short = [
         word for word in SHORT if not any(word.partition("=")[0] == one.partition("=")[0] for one in FAMILIES[family])
     ]
-    words = [*FAMILIES[family], *short, "logger=none", f"outputs={tmp_path / 'outputs'}"]
+    if not any(word.startswith("logger") for word in FAMILIES[family]):
+        short.append("logger=none")
+    words = [*FAMILIES[family], *short, f"outputs={tmp_path / 'outputs'}"]
     point = compose(words)
     train(point, tmp_path / "whole")
+    assert (tmp_path / "whole" / "wandb").is_dir() == (family == "recorded")
     numbers = {"step": 3, "writing": 2, "between the files": 2, "renaming": 2}
     moments = [Moment(name, numbers.get(name, 1)) for name in MOMENTS]
     reached = killed(point, tmp_path / "cut", moments)

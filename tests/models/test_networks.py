@@ -180,10 +180,8 @@ def test_the_seed_makes_the_network_and_a_state_dict_brings_it_back(case):
     assert torch.equal(other({"source": x}).logits, out)
 
 
-@EVERY
+@pytest.mark.parametrize("case", [case for case in cases() if "dropout" in node("model", case.model)], ids=str)
 def test_no_two_drawing_layers_share_a_key(case):
-    if "dropout" not in node("model", case.model):
-        pytest.skip("draws nothing")
     net = network(case, 0, "model.dropout=0.5")
     keys = [module.key for module in net.modules() if isinstance(getattr(module, "key", None), int)]
     assert len(keys) == len(set(keys)) > 0
