@@ -25,18 +25,20 @@ from assay.preflight import Point, compose
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
+LISTS = ("callbacks", "augment")
+"""Groups of which several options may be chosen, written as a list."""
 LEFT_OUT = ("experiment", "debug", "logger", "stem", "trainer", "hydra")
 """Groups that are no technique: machinery, or chosen by the data."""
 
 
 def options() -> dict[str, list[str]]:
-    """{group: options}; ``callbacks`` take a list, so each is written as one."""
+    """{group: options}; of the groups that take a list each is written as one."""
     found: dict[str, list[str]] = {}
     for path in sorted(CONF.glob("*/*.yaml")):
         if path.parent.name not in LEFT_OUT:
             found.setdefault(path.parent.name, []).append(path.stem)
-    if "callbacks" in found:
-        found["callbacks"] = [f"[{name}]" for name in found["callbacks"]]
+    for group in LISTS:
+        found[group] = [f"[{name}]" for name in found[group]]
     return found
 
 

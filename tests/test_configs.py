@@ -19,6 +19,7 @@ from assay.composition.signatures import describe, fits, like, parameters
 from assay.errors import ConfigError
 from assay.preflight import compose, drafts
 from assay.targets import ALLOWED
+from tests.covers import LISTS
 
 COMPOSER = composer_of()
 CATALOGUE = COMPOSER.catalogue
@@ -54,7 +55,7 @@ TARGETS = [(option, key, node) for option in OPTIONS for key, node in nodes(own(
 @pytest.mark.parametrize("option", OPTIONS, ids=ids)
 def test_it_composes(option):
     """Alone with the defaults; then what is refused is a rule, a missing value, a file or the machine."""
-    choice = f"{option.group}=[{option.name}]" if option.group == "callbacks" else option.label
+    choice = f"{option.group}=[{option.name}]" if option.group in LISTS else option.label
     command = ["distillation=kd", choice] if "/" in option.group else [choice]
     assert drafts(command, COMPOSER, multirun=False)
     if not option.checks:

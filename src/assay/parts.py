@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from assay import environment, screens
 from assay.assemble import assemble
 from assay.contracts import DataSpec
+from assay.data.augment.chain import Chain
 from assay.data.module import DataModule
 from assay.engines.ranks import Ranks
 from assay.engines.step import Step
@@ -69,14 +70,14 @@ class Parts:
             self.task.objective = build(config["regularization"], self.task.objective, self.network)
         _refuse_batch_statistics(self.network, ranks)
         self.monitor, self.mode = self._watched()
-        augment = build(config["augment"], self.spec, config["seed"])
-        self.augment = None if self.switches.get("augment") == "none" else augment
+        augments = [build(node, self.spec, config["seed"]) for node in (config.get("augment") or {}).values()]
+        self.augment = Chain(augments) if augments else None
         self.data = DataModule(
             self.dataset,
             seed=config["seed"],
             accumulate=config["accumulate"],
             part=ranks.part if ranks is not None else None,
-            mixes=getattr(augment, "mixes", False),
+            mixes=self.augment is not None and self.augment.mixes,
         )
         self.data.setup()
         self._refuse_unknown_monitor()

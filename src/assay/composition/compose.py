@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ class Composer:
             raise ConfigError(_unreadable(argument, error)) from error
 
     def compose(self, chosen: Sequence[str]) -> tuple[DictConfig, dict[str, str]]:
-        """The config of these options (and ``hydra.…`` settings), unresolved, and {group: option} of our groups."""
+        """The config of these options (and ``hydra.…`` settings), unresolved, and {group: option} of our groups,
+        those of a list aside."""
         key = tuple(chosen)
         if key not in self._composed:
             try:
@@ -90,12 +92,25 @@ class Composer:
             except (HydraException, OmegaConfBaseException, ValueError) as error:
                 hint = "; `assay train --cfg hydra` shows Hydra's settings" if "'hydra." in str(error) else ""
                 raise ConfigError(one_line(error).rstrip(".") + hint) from error
-            choices = {group: name for group, name in found.items() if not group.startswith("hydra/")}
+            choices = {
+                group: name
+                for group, name in found.items()
+                if not group.startswith("hydra/") and group not in self.lists
+            }
             with open_dict(config):
                 del config["hydra"]
             self._composed[key] = config, choices
         config, choices = self._composed[key]
         return copy.deepcopy(config), dict(choices)
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The groups of which several options may be chosen: their default in config.yaml is a list."""
+        top = self.loader.repository.load_config(self.name)
+        found = (top.defaults_list or []) if top else []
+        return frozenset(
+            d.group for d in found if isinstance(d, GroupDefault) and isinstance(d.value, list) and d.group
+        )
 
     def unasked(self, group: str, options: Iterable[Option]) -> set[str]:
         """What a group may be set to without being typed: by config.yaml, or by an ``override`` of these options."""

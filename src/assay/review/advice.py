@@ -211,7 +211,7 @@ def _of_gap(run: Run, found: Mapping[str, Interval]) -> Iterator[Advice]:
             yield _train(run, f"{gap}: it memorises. Dropout works against that.", {"model.dropout": "0.2,0.4"}, True)
         elif not _number(run, "optim.weight_decay"):
             yield _train(run, f"{gap}: weight decay keeps weights small.", {"optim.weight_decay": "0.0001,0.001"}, True)
-        if run.switches.get("augment") == "none" and run.kind == "class":
+        if run.switches.get("augment", "[]") == "[]" and run.kind == "class":
             yield _train(run, f"{gap}: mixtures of examples are harder to memorise.", {"augment": "mixup"})
         return
     if baseline is None or baseline_wins(metric, train, baseline):

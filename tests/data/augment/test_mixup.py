@@ -7,7 +7,6 @@ from scipy import stats
 
 from assay.contracts import DataSpec, Field
 from assay.data.augment.mixup import Mixup, beta_table
-from assay.data.augment.none import NoAugment
 from assay.errors import ConfigError
 from assay.layers.random import example_uniform
 from tests.references.mixup import mixup
@@ -98,10 +97,5 @@ def test_weights_follow_the_beta_distribution(alpha):
 def test_what_cannot_be_mixed_is_refused():
     with pytest.raises(ConfigError, match="augment=mixup mixes numbers, and this data holds ids"):
         Mixup(spec(Field("class", size=3), "ids"), seed=0)
-    with pytest.raises(ConfigError, match=r"augment\.alpha=0 is not positive"):
+    with pytest.raises(ConfigError, match=r"augment\.mixup\.alpha=0 is not positive"):
         Mixup(CLASS, seed=0, alpha=0)
-
-
-def test_none_gives_the_batch_back():
-    given = batch()
-    assert NoAugment(CLASS, 0)(given, 0) is given

@@ -35,9 +35,9 @@ class Mixup:
 
     def __init__(self, spec: DataSpec, seed: int, alpha: float = 0.2) -> None:
         if not alpha > 0:
-            raise ConfigError(f"augment.alpha={alpha:g} is not positive")
+            raise ConfigError(f"augment.mixup.alpha={alpha:g} is not positive")
         if spec.source.kind not in ("image", "sequence", "vector"):
-            raise ConfigError(f"augment=mixup mixes numbers, and this data holds {spec.source.kind}: use augment=none")
+            raise ConfigError(f"augment=mixup mixes numbers, and this data holds {spec.source.kind}: use augment=[]")
         self.seed, self.alpha = seed, alpha
         self.kind, self.classes = spec.label.kind, spec.label.size
         self._lambda, self._cdf = beta_table(alpha)
