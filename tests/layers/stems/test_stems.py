@@ -56,6 +56,14 @@ def test_rows_stand_one_below_the_other_with_channels_side_by_side():
         assert y[1, row].tolist() == [float(v) for v in expected]
 
 
+def test_vectors_start_within_their_bound_and_padding_at_zero():
+    weight = Embedding(Field("ids", (None,), size=2000, padding_id=3), size=20, bound=0.25).embedding.weight
+    assert weight[3].abs().max() == 0
+    others = torch.cat([weight[:3], weight[4:]])
+    assert others.abs().max() <= 0.25
+    assert others.std().item() == pytest.approx(0.25 / 3**0.5, rel=0.02)
+
+
 def test_flatten_keeps_every_number():
     x = EXAMPLES["image"][1]
     y, _ = Flatten(IMAGE)(x)
