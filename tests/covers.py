@@ -215,11 +215,16 @@ def bench(folder: Path, teacher: Path) -> Bench:
     gaps = (folder / "table.csv").read_text().splitlines()
     gaps[5] = gaps[5].replace(gaps[5].split(",")[0], "", 1)
     (folder / "gaps.csv").write_text("\n".join(gaps) + "\n")
+    with open(folder / "labels.csv", "w", newline="") as file:
+        rows = [[i, generator.random(), int(i % 3 == 0), int(i % 4 > 1)] for i in range(60)]
+        csv.writer(file).writerows([["age", "income", "insured", "married"], *rows])
     for name in ("cat", "dog"):
         for i in range(12):
             (folder / "photos" / name).mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(i + 100 * (name == "dog")).integers(0, 255, (9, 9, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "photos" / name / f"{i}.png")
+    with open(folder / "hard.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["id", "difficulty"], *([i, i * 7 % 11] for i in range(1797))])
     small = ["data.examples=120"]
     return Bench(
         needs={
@@ -228,17 +233,40 @@ def bench(folder: Path, teacher: Path) -> Bench:
             "data=image_folder": [f"data.path={folder / 'photos'}", "data.size=12"],
             "data=char_position": small,
             "data=char_contains": small,
+            "data=adding": [*small, "data.length=12"],
+            "model=torchvision": ["model.size=32"],
             "distillation=kd": [f"distillation.teacher.run={teacher}"],
+            "curriculum=loss": [f"curriculum.run={teacher}"],
+            "curriculum=custom": [f"curriculum.path={folder / 'hard.csv'}"],
+            "class_weights=given": ["class_weights.weights=[3:2.5,7:0.5]"],
             "clip=norm": ["clip.max_norm=0.01"],  # first gradients are small: so that there is something to clip
             "clip=value": ["clip.max_value=1e-4"],
+            "constraint=max_norm": ["constraint.value=0.01"],  # first weights are small
         },
         instead={
             **{
                 option: {"data.label=outcome": "data.label=income", "data.label=stars": "data.label=score"}
                 for option in NUMERIC
             },
-            "impute=mean": {f"data.path={folder / 'table.csv'}": f"data.path={folder / 'gaps.csv'}"},
+            "thresholds=best_f1": {  # several labels
+                f"data.path={folder / 'table.csv'}": f"data.path={folder / 'labels.csv'}",
+                "data.label=outcome": "data.label=[insured,married]",
+            },
+            **{
+                f"impute={name}": {f"data.path={folder / 'table.csv'}": f"data.path={folder / 'gaps.csv'}"}
+                for name in ("drop", "indicator", "knn", "mean", "median")
+            },
         },
-        only={"distillation=kd": ("data", "digits")},  # tests/test_run.py has the refusal of others
+        only={
+            "distillation=kd": ("data", "digits"),  # tests/test_run.py has the refusal of others
+            **dict.fromkeys(  # a run of these data, their ids and classes, classes that can be told apart
+                ("curriculum=loss", "curriculum=custom", "class_weights=given", "shift=label_shift"), ("data", "digits")
+            ),
+            "impute=drop": ("data", "adult" if at_hand("adult") else "tabular_csv"),  # horse_colic has 6 whole rows
+            **{  # adult has no empty number
+                f"impute={name}": ("data", "horse_colic" if at_hand("horse_colic") else "tabular_csv")
+                for name in ("indicator", "knn", "median")
+            },
+        },
         always=["debug=fast", "logger=none", "log_every=1", f"outputs={folder / 'outputs'}", *DOWNLOADS],
     )

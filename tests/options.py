@@ -56,4 +56,7 @@ def node(group: str, name: str, *overrides: str) -> dict[str, Any]:
 
 def option(group: str, name: str, *overrides: str) -> Any:
     """The option, built as a run builds it: a partial where its yaml says so."""
-    return build(node(group, name, *overrides))
+    found = node(group, name, *overrides)
+    if group == "optim":  # what run.py reads itself
+        found = {key: value for key, value in found.items() if key not in ("layer_decay", "groups")}
+    return build(found)

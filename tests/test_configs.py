@@ -24,11 +24,19 @@ from tests.covers import LISTS
 COMPOSER = composer_of()
 CATALOGUE = COMPOSER.catalogue
 OPTIONS = list(CATALOGUE)
-KNOWN_FACTS = {fact for option in OPTIONS for fact in option.gives} | {"gpu", "class", "labels", "number"}
+KNOWN_FACTS = {fact for option in OPTIONS for fact in option.gives} | {
+    "gpu",
+    "class",
+    "labels",
+    "number",
+    "rectified",
+    "squashed",
+}
 KINDS = {kind for option in CATALOGUE.groups["stem"].values() for kind in yaml.safe_load(option.path.read_text())}
 RUN_TIME = {  # what run.py completes a part with; everything else must be a key
     "input_size", "vocabulary_size", "padding_id", "spec", "objective", "params", "optimizer", "total_steps", "mode",
     "field", "folder", "config", "seed", "network", "tensor", "num_features", "spatial_dims", "inner", "monitor",
+    "label", "splits", "epoch_steps", "batches",
 }  # fmt: skip
 
 
@@ -102,6 +110,8 @@ def test_the_keys_of_its_header_are_its_keys(option):
     declared = [bound.key for bound in option.bounds] + [
         *option.choices,
         *option.matches,
+        *option.counts,
+        *(term for terms, _ in option.counts.values() for term in terms if not term.isdecimal()),
         *option.paths,
         *option.columns,
     ]

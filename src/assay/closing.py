@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from assay import artifacts, environment, figures, folder, predictions, screens
 from assay.assemble import assemble
+from assay.data.examples import Examples
 from assay.engines.eager import Eager
 from assay.parts import Parts
 from assay.recorder import Recorder
 
 
-def examine(parts: Parts, module: Eager, recorder: Recorder) -> None:
+def examine(parts: Parts, module: Eager, recorder: Recorder) -> dict[str, Any]:
     """The best weights into the network (a whole one, where it was divided), and those on the test split, once: the
-    module then has scores and readings."""
+    module then has scores and readings. Returns what the task chose on the validation split before."""
     if parts.sharded:
         from assay.engines.sharded import whole
 
@@ -26,7 +28,9 @@ def examine(parts: Parts, module: Eager, recorder: Recorder) -> None:
         parts.trainer.precision_plugin.convert_module(parts.network)
         module.network = parts.network
     recorder.load_best()
+    settled = parts.task.settle(lambda: _evaluated(parts, parts.dataset.splits["val"])[1])
     parts.trainer.test(module, datamodule=parts.data, verbose=False)
+    return settled
 
 
 def close(
@@ -48,7 +52,8 @@ def close(
     Returns:
         What summary.json holds, and the last screen.
     """
-    examine(parts, module, recorder)
+    recorder.ended(parts.data)
+    settled = examine(parts, module, recorder)
     readings = {name: value.cpu() for name, value in module.readings.items()}
     scores, train = module.test_scores, _training_scores(parts)
     baseline_name, baseline = parts.task.baseline(parts.labels("train"), readings)
@@ -94,8 +99,10 @@ def close(
         "versions": environment.versions(),
         "source_digest": environment.source_digest(),
     }
-    artifacts.save(where / "artifact", parts.network, parts.config, parts.spec, dataset.preprocessing, card)
+    config = {**parts.config, "task": {**parts.config["task"], **settled}}
+    artifacts.save(where / "artifact", parts.network, config, parts.spec, dataset.preprocessing, card)
     figures.write(where, parts.task, readings, parts.monitor)
+    recorder.draw(where)
     folder.write_json(where / "summary.json", summary)
     screen = screens.last(
         model=parts.switches["model"],
@@ -118,12 +125,16 @@ def close(
 
 def _training_scores(parts: Parts) -> dict[str, float]:
     """Scores on as many training examples as there are test ones: the gap needs no more."""
-    from assay.evaluation import evaluate
-
     splits = parts.dataset.splits
     few = min(len(splits["train"]), max(len(splits["test"]), 1))
-    loader = parts.data.loader(splits["train"].select(torch.arange(few)))
-    return evaluate(parts.task, parts.network, loader, parts.trainer.strategy.root_device)[0]
+    return _evaluated(parts, splits["train"].select(torch.arange(few)))[0]
+
+
+def _evaluated(parts: Parts, examples: Examples) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Scores and readings of examples, in every process of all of them."""
+    from assay.evaluation import evaluate
+
+    return evaluate(parts.task, parts.network, parts.data.loader(examples), parts.trainer.strategy.root_device)
 
 
 def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:

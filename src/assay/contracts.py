@@ -6,7 +6,7 @@ D input size, V vocabulary, C classes, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -183,6 +183,8 @@ class Task(Protocol):
 
     terms: the objective's terms on one batch, randomness from ``streams`` alone.
     readings: what evaluation keeps of a batch: per-example tensors by name.
+    settle: what is chosen once training is over (thresholds), given a function -> readings of the validation split by
+        the weights that are tested; the keys of the task's config with which an artifact makes the same choice.
     scores: metrics of all readings of a split together, by the names the logger shows.
     baseline: the trivial answer's name and what it scores on the same readings.
     table: answers (log_probs, or predicted numbers) as text, with the probability of each.
@@ -196,6 +198,7 @@ class Task(Protocol):
     def network(self, stem: nn.Module, encoder: nn.Module) -> nn.Module: ...
     def terms(self, model: Any, batch: Batch, streams: Streams) -> dict[str, Term]: ...
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]: ...
+    def settle(self, validation: Callable[[], Mapping[str, Tensor]]) -> dict[str, Any]: ...
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]: ...
     def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]: ...
     def table(self, answers: Tensor) -> tuple[list[str], list[float]]: ...

@@ -15,7 +15,6 @@ from assay.engines import replay
 from assay.engines.checkpoint import read
 from assay.engines.eager import Eager
 from assay.errors import ConfigError
-from assay.targets import build
 
 
 class Failed(RuntimeError):
@@ -44,7 +43,7 @@ def non_finite(module: Eager, loader: Any, where: Path, config: Mapping[str, Any
     device, precision = module.trainer.strategy.root_device, module.trainer.precision_plugin
     module.to(device)  # the Trainer, leaving, has put it on the CPU
     if step.average is not None:
-        step.average = build(config["ema"], module.network)
+        step.average = module.make_step().average
     state, _ = read(where / "checkpoints" / "last.ckpt")
 
     def move(micro_batches: Any) -> Any:

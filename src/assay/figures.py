@@ -23,7 +23,8 @@ def write(where: Path, task: Any, readings: Mapping[str, Tensor], monitor: str) 
         confusion(readings, task.names, folder / "confusion.png")
 
 
-def _figure(width: float, height: float) -> Any:
+def blank(width: float, height: float) -> Any:
+    """An empty figure, inches wide and high, that no window or global state knows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -40,7 +41,7 @@ def curves(metrics: Path, path: Path, monitor: str) -> None:
     for row in read(metrics):
         points.setdefault(row.name, []).append((row.step, row.value))
     losses = [name for name in ("train/loss", "val/log_loss") if name in points]
-    figure = _figure(7, 5)
+    figure = blank(7, 5)
     panels = [("loss", losses), (monitor, [monitor] if monitor in points and monitor not in losses else [])]
     panels = [(title, names) for title, names in panels if names]
     for position, (title, names) in enumerate(panels, 1):
@@ -61,7 +62,7 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
     predicted = readings["log_probs"].argmax(-1)
     matrix = torch.bincount(readings["label"] * size + predicted, minlength=size * size).reshape(size, size)
     side = max(4.0, 0.42 * size + 1.5)
-    figure = _figure(side, side)
+    figure = blank(side, side)
     axes = figure.add_subplot()
     shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
@@ -80,7 +81,7 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
 def scatter(readings: Mapping[str, Tensor], path: Path) -> None:
     """Prediction against target; the line is right."""
     target, predicted = readings["label"].numpy(), readings["prediction"].numpy()
-    figure = _figure(5, 5)
+    figure = blank(5, 5)
     axes = figure.add_subplot()
     axes.scatter(target, predicted, s=9, alpha=0.6)
     low, high = float(min(target.min(), predicted.min())), float(max(target.max(), predicted.max()))

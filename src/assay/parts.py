@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,23 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
-from assay import environment, screens
+from assay import environment, rate_range, screens
 from assay.assemble import assemble
-from assay.contracts import DataSpec
+from assay.contracts import Batch, DataSpec
 from assay.data.augment.chain import Chain
 from assay.data.module import DataModule
+from assay.data.training import Training
+from assay.engines.lr_finder import Range
 from assay.engines.ranks import Ranks
 from assay.engines.step import Step
 from assay.engines.threads import choose_threads
 from assay.errors import ConfigError
 from assay.layers.random import KeyedStreams
+from assay.optim import groups
 from assay.optim.schedule import Schedule
-from assay.targets import build
+from assay.targets import accepted, build
+from assay.transfer import Report, published_weights, transfer
+from assay.transfer_files import TORCHVISION
 
 OVERFIT_EXAMPLES = 10
 FAST_STEPS = 2
@@ -44,6 +50,8 @@ class Parts:
         monitor, mode: the metric that best, stopping and plateau watch.
         total: optimiser steps of the whole run.
         chosen: what the run chose for itself, kept in environment.json.
+        transferred: what init_from copied; found: what lr_finder saw; None where there was nothing to do.
+        training: which training examples count how much and when.
         trainer: Lightning's.
     Raises:
         ConfigError: the data or a part refuse the config, or the data are not those that the run began with.
@@ -69,13 +77,21 @@ class Parts:
         if config["regularization"] is not None:
             self.task.objective = build(config["regularization"], self.task.objective, self.network)
         _refuse_batch_statistics(self.network, ranks)
+        self.transferred = self._transferred(where)
+        groups.freeze(self.network, config.get("freeze", []), config.get("freeze_batch_norm", "frozen"))
+        rates = {"layer_decay": 1.0, "groups": [], **config["optim"]}  # a run of before they were keys
+        self.factors = groups.factors(self.network, rates["layer_decay"], rates["groups"])
+        if self.switches["optim"] == "lbfgs":
+            _refuse_search(self.trainer_keys["precision"], self.factors)
         self.monitor, self.mode = self._watched()
         augments = [build(node, self.spec, config["seed"]) for node in (config.get("augment") or {}).values()]
         self.augment = Chain(augments) if augments else None
+        self.training = self._training(where, None if earlier is None else earlier["chosen"])
         self.data = DataModule(
             self.dataset,
             seed=config["seed"],
             accumulate=config["accumulate"],
+            training=self.training,
             part=ranks.part if ranks is not None else None,
             mixes=self.augment is not None and self.augment.mixes,
         )
@@ -84,11 +100,15 @@ class Parts:
         steps = self._steps_an_epoch() * self.trainer_keys["max_epochs"]
         limit = self.trainer_keys["max_steps"]
         self.total = steps if limit < 0 else min(steps, limit)
-        self.chosen = {"threads": self._threads()}
+        self.chosen: dict[str, Any] = {"threads": self._threads()}
         if earlier is not None and config["threads"] == "auto":
             self.chosen = dict(earlier["chosen"])
+        self.chosen |= self.training.chosen
         torch.set_num_threads(self.chosen["threads"])
         self.trainer = self._trainer(where)
+        self.found: Range | None = None
+        if config.get("lr_finder"):
+            self._find_rate(earlier)
 
     @property
     def sharded(self) -> bool:
@@ -104,13 +124,18 @@ class Parts:
     def parameters(self) -> int:
         return sum(p.numel() for p in self.network.parameters())
 
+    @property
+    def notes(self) -> list[str]:
+        """What init_from and lr_finder did, a line each, for the first screen."""
+        found = [self.transferred.line()] if self.transferred is not None else []
+        return found if self.found is None else [*found, self.found.line()]
+
     def labels(self, split: str) -> Tensor:
         return self.dataset.splits[split].column("label")
 
     def make_step(self) -> Step:
         config = self.config
-        parameters = [*self.network.parameters(), *self.task.objective.parameters()]
-        optimizer = build(config["optim"], parameters)
+        optimizer = self.make_optimizer(self.network, self.task.objective)
         schedule = None
         if config["scheduler"] is not None:
             make = build(config["scheduler"])
@@ -122,10 +147,59 @@ class Parts:
             streams=KeyedStreams(config["seed"]),
             augment=self.augment,
             clip=build(config["clip"]) if config["clip"] is not None else None,
-            average=build(config["ema"], self.network) if config["ema"] is not None else None,
+            constraint=None if config.get("constraint") is None else build(config["constraint"], self.network),
+            average=self._average(),
             schedule=schedule,
             ranks=self.ranks,
         )
+
+    def make_optimizer(self, network: nn.Module, objective: nn.Module) -> Any:
+        """Of what trains of the two, each parameter with its own rate."""
+        own = {key: value for key, value in self.config["optim"].items() if key not in ("layer_decay", "groups")}
+        return build(own, groups.parameter_groups(network, objective, own["lr"], self.factors))
+
+    def _average(self) -> Any:
+        """The averaged weights of ema=…, beside the network's own."""
+        if self.config["ema"] is None:
+            return None
+        make = build(self.config["ema"])
+        offered = {"total_steps": self.total, "epoch_steps": self._steps_an_epoch(), "batches": self.plain_batches}
+        return make(self.network, **accepted(make, **offered))
+
+    def whole_steps(self, epoch: int = 0) -> Iterator[list[Batch]]:
+        """The training steps of an epoch, unaugmented, of all processes together."""
+        loader = self.data.loader(self.training.examples, train=True, sampler=self.training.sampler)
+        loader.set_epoch(epoch)
+        yield from loader
+
+    def plain_batches(self) -> Iterator[Batch]:
+        return chain.from_iterable(self.whole_steps())
+
+    def _find_rate(self, earlier: Mapping[str, Any] | None) -> None:
+        """lr_finder=true: optim.lr by a range test, once for a run; the first one's choice, where several made it."""
+        if earlier is not None:
+            self._use_rate(earlier["chosen"]["lr"])
+            return
+        self.found = rate_range.measure(self)
+        rate = self.found.chosen()
+        self._use_rate(rate if self.ranks is None else self.ranks.agreed({"lr": rate})["lr"])
+
+    def _use_rate(self, rate: float) -> None:
+        """As if it had been typed; a schedule whose peak is optim.lr follows."""
+        self.chosen["lr"] = rate
+        typed, schedule = self.config["optim"]["lr"], self.config["scheduler"]
+        if schedule is not None and schedule.get("max_lr") == typed:
+            schedule = {**schedule, "max_lr": rate}
+        self.config = {**self.config, "optim": {**self.config["optim"], "lr": rate}, "scheduler": schedule}
+
+    def _transferred(self, where: Path) -> Report | None:
+        """Weights of another run, put into the network; not where a checkpoint of this one holds them."""
+        source = self.config.get("init_from")
+        if source is None or any((where / "checkpoints").glob("*.ckpt")):
+            return None
+        if source.startswith(TORCHVISION):
+            return published_weights(self.network, source, self.config["data_dir"])
+        return transfer(self.network, self.spec, source)
 
     def _dataset(self) -> Any:
         """Set up; by the first process before the others, which then find what it downloaded."""
@@ -136,6 +210,17 @@ class Parts:
         if self.ranks is not None and self.ranks.first:
             self.ranks.join()
         return dataset
+
+    def _training(self, where: Path, begun: Mapping[str, Any] | None) -> Training:
+        """By the first process before the others, which then read what it wrote."""
+        first = self.ranks is None or self.ranks.first
+        if self.ranks is not None and not first:
+            self.ranks.told(0)  # waits for it
+        made = Training(self.config, self.trainer_keys, self.dataset, where, begun, first)
+        if self.ranks is not None and first:
+            self.ranks.told(0)
+        self.dataset.notes = [*self.dataset.notes, *made.notes]
+        return made
 
     def _watched(self) -> tuple[str, str]:
         """The monitored metric and whether more or less of it is better."""
@@ -214,6 +299,16 @@ def _refuse_batch_statistics(network: nn.Module, ranks: Ranks | None) -> None:
             "a batch normalisation in this network would see the rows of one process only: use trainer=auto, or "
             "normalization=layer"
         )
+
+
+def _refuse_search(precision: str, factors: Mapping[str, float]) -> None:
+    """Raises ConfigError if optim=lbfgs would search along a loss that float16 scales, or with several rates."""
+    if precision == "16-mixed":
+        raise ConfigError(
+            "optim=lbfgs searches along the loss, which trainer.precision=16-mixed scales: use bf16-mixed or 32-true"
+        )
+    if len(set(factors.values())) > 1:
+        raise ConfigError("optim=lbfgs has one rate for all weights: leave out optim.groups, or use another optimiser")
 
 
 def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:

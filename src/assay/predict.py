@@ -162,7 +162,7 @@ def _typed(where: Path, artifact: artifacts.Artifact, overrides: Sequence[str]) 
         return own
     path = where / "overrides.yaml"
     typed = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
-    groups = ("data", "tokenizer", "scaling", "impute", "stem")
+    groups = ("data", "fold", "tokenizer", "scaling", "impute", "stem")
     said = [str(one) for one in typed if str(one).lstrip("+~").split("=")[0].split(".")[0] in groups]
     return [*own, f"data={switches['data']}", *said]
 

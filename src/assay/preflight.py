@@ -162,6 +162,7 @@ class _Check:
         for option in options:
             values.check_header(option, config)
         rules.check_targets(config)
+        rules.check_extras(options)
         if together:
             self.together(options, config, found)
         else:

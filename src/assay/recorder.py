@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from assay.callbacks.diagnostic import Draws, Logs, Measures, Moment, Sight
 from assay.callbacks.progress import Progress
 from assay.contracts import Stateful
 from assay.engines.cadence import Cadence
@@ -37,7 +39,7 @@ class Recorder:
         cadence: when a checkpoint is due.
         progress: the screen.
         stopping: early stopping, or None.
-        callbacks: diagnostics by name; ``values(module)`` is logged with the training loss.
+        callbacks: diagnostics by name (see :mod:`assay.callbacks.diagnostic`).
         ranks: the processes that train together; all stop where the first does.
     """
 
@@ -75,7 +77,8 @@ class Recorder:
 
     def logged(self, step: int, epoch: int, values: dict[str, float]) -> None:
         for callback in self.callbacks.values():
-            values |= callback.values(self.module)
+            if isinstance(callback, Logs):
+                values |= callback.values(self.module)
         self.progress.loss = values["train/loss"]
         self.send(step, epoch, values)
 
@@ -85,6 +88,7 @@ class Recorder:
     def started(self, step: int) -> None:
         if step == 0:
             self.save()  # what a replay of the first steps starts from
+            self.send(0, 0, self._measured(Moment.START))
         self.progress.started(step)
 
     def between(self, step: int) -> None:
@@ -99,7 +103,7 @@ class Recorder:
             self.save()
 
     def validated(self, step: int, epoch: int, scores: dict[str, float]) -> bool:
-        self.send(step, epoch, scores)
+        self.send(step, epoch, {**scores, **self._measured(Moment.VALIDATION)})
         score = scores[self.monitor]
         self.history[epoch] = score
         self.progress.validated(step, epoch, scores)
@@ -115,6 +119,31 @@ class Recorder:
         """After validation, stopping and schedule have had their say: what is saved here starts the next epoch."""
         if self.cadence.due_after_epoch(epoch):
             self.save()
+
+    def ended(self, data: Any) -> None:
+        """After the last step, while the network still has its weights. To be called in the first process alone."""
+        self.send(self.module.number, self.module.epoch, self._measured(Moment.END, data))
+
+    def draw(self, where: Path) -> None:
+        """The figures of the callbacks; metrics.csv is complete."""
+        for callback in self.callbacks.values():
+            if isinstance(callback, Draws):
+                callback.draw(where)
+
+    def _measured(self, moment: Moment, data: Any = None) -> dict[str, float]:
+        """What the callbacks find in copies of the network, where this process is the one that writes it down."""
+        parts = [callback for callback in self.callbacks.values() if isinstance(callback, Measures)]
+        found: dict[str, float] = {}
+        if not parts or self.checkpoints is None:
+            return found
+        module = self.module
+        if data is None:
+            data = vars(module.trainer)["datamodule"]
+        device = next(module.network.parameters()).device
+        sight = Sight(moment, module.number, module.epoch, module.task, module.network, data, device)
+        for callback in parts:
+            found |= callback.measured(sight)
+        return found
 
     def _weights(self) -> dict[str, Tensor]:
         """A copy of the weights that were scored: the averaged ones where EMA is on."""

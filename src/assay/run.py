@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from assay import closing, environment, failures, folder, screens
+from assay import closing, environment, failures, folder, rate_range, screens
 from assay.callbacks.progress import Progress
 from assay.composition.places import Place, place
 from assay.data.card import card as data_card
@@ -132,6 +132,10 @@ class Job:
             folder.write_config(where, config, overrides)
         if first:
             folder.write_json(where / "data.json", data_card(parts.dataset, parts.switches["data"]))
+        if first and parts.transferred is not None:
+            folder.write_json(where / "init_from.json", parts.transferred.to_json())
+        if first and parts.found is not None:
+            rate_range.write(where, parts.found)
         self.log = build(config["logger"], where, config) if first and config["logger"] is not None else None
         note = self.log.start() if self.log is not None else None
         nowhere = Path(os.devnull)
@@ -215,7 +219,7 @@ class Job:
         except NonFiniteLoss:
             self.parts.data.part = None  # rank 0 replays alone, all rows of each batch
             loader = None if self.parts.sharded else self.parts.data.train_dataloader()
-            line = failures.non_finite(self.module, loader, self.where, self.config, self.recorder.history)
+            line = failures.non_finite(self.module, loader, self.where, self.parts.config, self.recorder.history)
             raise Failed(line) from None
         except RuntimeError as error:
             line = self.ranks.lost(2.0) if self.ranks is not None else None
@@ -295,7 +299,7 @@ class Job:
             data=parts.switches["data"],
             sizes={name: len(split) for name, split in parts.dataset.splits.items()},
             classes=classes,
-            notes=parts.dataset.notes,
+            notes=[*parts.dataset.notes, *parts.notes],
             model=parts.switches["model"],
             parameters=parts.parameters,
             optimizer=parts.switches["optim"],

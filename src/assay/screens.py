@@ -9,7 +9,7 @@ from typing import Any
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "rmse", "perplexity")
 
-INPUTS = {"image": "IMAGE.png", "ids": "'a text'", "table": "TABLE.csv"}
+INPUTS = {"image": "IMAGE.png", "ids": "'a text'", "table": "TABLE.csv", "sequence": "STEPS.csv"}
 """What `assay predict` is given, by the kind of the source."""
 
 

@@ -18,10 +18,11 @@ TEXT = """\
 # range: dropout >= 0, dropout < 1, inner.size > 0
 # one of: pool = max | average
 # match: every = [0-9]+s -- is no time
+# one each: dropout = sizes + 1 -- a rate each
 # paths: path, test_path
 # columns: label
 # checked by: assay.data.delimited.check_text
-# extra: vision
+# extra: vision = torchvision, PIL
 # inert: it is the default
 defaults: [base]
 _target_: assay.models.bag.Bag
@@ -48,10 +49,12 @@ def test_every_kind_of_line(option):
     assert option.takes == {"normalization": ("none", "layer"), "init": ()}
     assert option.bounds == [Bound("dropout", ">=", 0), Bound("dropout", "<", 1), Bound("inner.size", ">", 0)]
     assert option.choices == {"pool": ("max", "average")}
+    assert option.counts == {"dropout": (("sizes", "1"), "a rate each")}
     assert option.matches == {"every": ("[0-9]+s", "is no time")}
     assert (option.paths, option.columns) == (("path", "test_path"), ("label",))
     assert option.checks == ("assay.data.delimited.check_text",)
     assert (option.extra, option.inert) == ("vision", "it is the default")
+    assert option.libraries == ("torchvision", "PIL")
     assert option.parts == {"activation"}  # whole groups, not single keys
     assert option.siblings == ("base",)
     assert (option.label, option.node, option.key("dropout")) == ("model=bag", "model", "model.dropout")
@@ -66,7 +69,18 @@ def test_the_node_of_nested_and_global_options(tmp_path):
     assert (off.title, off.key("clip")) == ("Off.", "clip")
 
 
-@pytest.mark.parametrize("line", ["needs: class", "range: lr about 3", "one of: pool", "match: a = b", "range: lr > x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "needs: class",
+        "range: lr about 3",
+        "one of: pool",
+        "match: a = b",
+        "range: lr > x",
+        "extra: text",
+        "one each: a = b",
+    ],
+)
 def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
     path = tmp_path / "own.yaml"
     path.write_text(f"# Own.\n# {line}\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import torch
 import yaml
 from PIL import Image
 
+from assay.data.adding import Adding
 from assay.data.char_contains import CharContains
 from assay.data.char_position import CharPosition
 from assay.data.dataset import DataSet
@@ -55,8 +56,8 @@ def write_images(path: Path, count: int = 20) -> str:
 
 
 @cache  # reading one may take a second
-def published(name: str, split_seed: int | None = None) -> DataSet:
-    words = [] if split_seed is None else [f"data.split_seed={split_seed}"]
+def published(name: str, **keys: int) -> DataSet:
+    words = [f"data.{key}={value}" for key, value in keys.items()]
     return build(compose((f"data={name}", *words, *covers.DOWNLOADS)).config["data"])
 
 
@@ -65,6 +66,7 @@ def make(request, tmp_path) -> Make:
     texts, table, images = tmp_path / "my 'texts', a=b.csv", tmp_path / "table.csv", tmp_path / "images"
     makers: dict[str, Make] = {
         "digits": Digits,
+        "adding": partial(Adding, length=8, examples=200),
         "char_contains": lambda **keys: CharContains(Char(), examples=200, **keys),
         "char_position": lambda **keys: CharPosition(Char(), examples=220, **keys),
         "text_csv": lambda **keys: TextCSV(write_texts(texts), "review", "stars", Word(), **keys),
@@ -146,6 +148,22 @@ def test_the_same_seed_gives_the_same_data_and_another_moves_the_split(make, req
     other = ready(make, split_seed=1)
     moved = any(not torch.equal(first.splits[name].index, other.splits[name].index) for name in first.splits)
     assert moved or first.digest != other.digest
+
+
+def test_folds_test_every_training_example_once(make):
+    """Those of the splits without folds, less a test or validation split that was published."""
+    tested: list[int] = []
+    for fold in (0, 1):
+        dataset = ready(make, fold=fold, folds=2)
+        held = {split: set(examples.index.tolist()) for split, examples in dataset.splits.items()}
+        assert not held["train"] & held["val"] | held["train"] & held["test"] | held["val"] & held["test"]
+        everything = set().union(*held.values())
+        assert len(held["val"]) == pytest.approx(0.1 * (len(everything) - len(held["test"])), abs=2)
+        tested.extend(dataset.splits["test"].index.tolist())
+        assert any(note == f"fold {fold} of 2 is the test split" for note in dataset.notes)
+    assert len(tested) == len(set(tested))
+    assert set(tested) == everything
+    assert everything >= set(ready(make).splits["train"].index.tolist())
 
 
 def test_preprocessing_is_whole_in_its_json(make):

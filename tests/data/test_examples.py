@@ -40,3 +40,14 @@ def test_index_is_the_number_in_the_data_set_through_every_selection():
     assert fold.column("label").tolist() == [10, 18]
     assert len(fold) == 2
     assert examples.gather(torch.tensor([], dtype=torch.int64))["index"].tolist() == []
+
+
+def test_weights_stand_beside_the_examples_they_are_of():
+    columns = {"source": Dense(torch.arange(6.0))}
+    train, rest = Examples(columns, torch.tensor([4, 1, 2])), Examples(columns, torch.tensor([0, 3]))
+    weighed = train.weighed(torch.tensor([0.5, 2.0, 1.0]))
+    assert weighed.gather(torch.tensor([1, 0, 1]))["weight"].tolist() == [2.0, 0.5, 2.0]
+    assert weighed.select(torch.tensor([2])).column("weight").tolist() == [1.0]
+    assert weighed.column("source").tolist() == train.column("source").tolist()
+    assert "weight" not in train.columns
+    assert "weight" not in rest.gather(torch.tensor([0]))

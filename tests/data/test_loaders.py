@@ -9,6 +9,7 @@ from torch import Tensor
 from assay.data import loaders
 from assay.data.examples import Dense, Examples, Files, Ragged
 from assay.data.loaders import MemoryLoader, WorkerLoader
+from assay.data.share import Part
 from assay.errors import ConfigError
 from assay.layers.random import order
 
@@ -126,6 +127,44 @@ def test_workers_give_the_same_batches_bit_for_bit(workers):
     next(iter(files))  # left in the middle
     assert same(flat(memory), flat(files))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+class Twice:
+    """Some examples twice, some never; fewer or more than there are."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def positions(self, epoch: int) -> Tensor:
+        return (torch.arange(self.length) // 2 * 3 + epoch) % 11
+
+
+@pytest.mark.parametrize("length", [9, 30])
+def test_a_sampler_says_who_comes(length):
+    examples, sampler = make(23), Twice(length)
+    memory = MemoryLoader(examples, 4, sampler=sampler, accumulate=2)
+    files = WorkerLoader(make(23, "files"), 4, sampler=sampler, accumulate=2, workers=1)
+    for epoch in (0, 3):
+        for loader in (memory, files):
+            loader.set_epoch(epoch)
+        steps = list(memory)
+        assert len(memory) == len(files) == len(steps)
+        joined = torch.cat([batch["index"] for step in steps for batch in step])
+        assert torch.equal(joined, examples.index[sampler.positions(epoch)])
+        assert same(flat(files), flat(memory))
+        parts = [MemoryLoader(examples, 4, sampler=sampler, part=Part(rank, 2)) for rank in range(2)]
+        for part in parts:
+            part.set_epoch(epoch)
+        shared = zip(*map(flat, parts), strict=True)
+        own = [torch.cat([batch["index"][: batch["share"].shape[1]] for batch in batches]) for batches in shared]
+        assert torch.equal(torch.cat(own), joined)
+        for loader in (memory, files):
+            loader.start = 1
+        assert same(flat(files), [batch for step in steps[1:] for batch in step])
+        assert same(flat(memory), [batch for step in steps[1:] for batch in step])
 
 
 def test_a_refusal_in_a_worker_stays_one_line():

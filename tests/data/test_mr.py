@@ -22,7 +22,7 @@ def sentences() -> list[tuple[str, str]]:
 
 
 def test_every_sentence_has_its_class():
-    dataset = ready("mr", "data.fold=0")
+    dataset = ready("mr", "fold=0")
     rows, found, vocabulary = sentences(), texts_by_number(dataset), set(dataset.spec.source.names)
     assert len(found) == len(rows) == 10662
     for number, (text, name) in enumerate(rows):
@@ -35,7 +35,7 @@ def test_every_sentence_has_its_class():
 
 
 def test_folds_are_disjoint_and_of_one_contents():
-    first, second = ready("mr", "data.fold=0"), ready("mr", "data.fold=9")
+    first, second = ready("mr", "fold=0"), ready("mr", "fold=9")
     a, b = (set(dataset.splits["test"].index.tolist()) for dataset in (first, second))
     assert not a & b
     assert first.digest == second.digest
@@ -44,12 +44,12 @@ def test_folds_are_disjoint_and_of_one_contents():
 def test_a_fold_that_is_not_there_is_refused():
     if not covers.at_hand("mr"):
         pytest.skip("the files of data=mr are not at hand (ASSAY_DATA or ../shared/data)")
-    with pytest.raises(ConfigError, match=r"data\.fold=10 is none of 0 to 9"):
-        compose(("data=mr", "data.fold=10", *covers.DOWNLOADS))
+    with pytest.raises(ConfigError, match=r"^fold=10 is none of 0 to 9"):
+        compose(("data=mr", "fold=10", *covers.DOWNLOADS))
 
 
 def test_copies_of_a_sentence_lie_in_one_split():
-    dataset = ready("mr", "data.fold=0")
+    dataset = ready("mr", "fold=0")
     rows, where = sentences(), collections.defaultdict(set)
     for split, examples in dataset.splits.items():
         for number in examples.index.tolist():

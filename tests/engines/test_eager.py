@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import assay
 from assay import run as running
-from assay.data.augment import mixup
+from assay.data.augment import mixing
 from assay.engines import checkpoint
 from assay.engines.checkpoints import Checkpoints
 from assay.engines.eager import Eager
@@ -71,7 +71,7 @@ def waits(monkeypatch):
     def one_hot(label, size):  # torch's looks at the labels on the CPU, and only there
         return torch.eye(size, dtype=torch.int64)[label]
 
-    monkeypatch.setattr(mixup, "one_hot", one_hot)
+    monkeypatch.setattr(mixing, "one_hot", one_hot)
     monkeypatch.setattr(running.Job, "_fit", fit_counted)
     monkeypatch.setattr(Recorder, "save", lambda self: None)
     return mode

@@ -198,3 +198,49 @@ def test_micro_batches_draw_their_own_numbers():
     net.encoder.dropout.register_forward_hook(lambda m, i, out: seen.append(out == 0))
     step_of(task, net)([data, data], 0, 0)
     assert not torch.equal(seen[0], seen[1])
+
+
+class Searching(torch.optim.SGD):
+    """An optimiser that cannot do without a closure: it looks at the loss twice at one point, then at another."""
+
+    def step(self, closure):
+        self.losses = [closure(), closure()]
+        super().step()
+        self.losses.append(closure())
+
+
+@pytest.mark.parametrize("sizes", [(40,), (16, 16, 8)])
+def test_an_optimiser_that_searches_sees_one_function_whatever_the_pieces(sizes):
+    data = examples().gather(torch.arange(40))
+    batches = [{key: value[p] for key, value in data.items()} for p in torch.arange(40).split(list(sizes))]
+    task = Classification(SPEC, CrossEntropy())
+    plain, searched = network(task, 1, 0.5), network(task, 1, 0.5)
+    optimizer = Searching(searched.parameters(), lr=0.1)
+    clip = lambda parameters: nn.utils.clip_grad_norm_(parameters, 0.01)  # noqa: E731
+    step = Step(task, searched, optimizer, streams=KeyedStreams(0), clip=clip)
+    loss = step(batches, 0, 5)
+    first, again, after = optimizer.losses
+    assert torch.equal(first, again)  # dropout is a function of the step
+    assert torch.equal(loss, first)
+    assert after < first
+    assert torch.equal(loss, step_of(task, plain, clip=clip)(batches, 0, 5))
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), searched.parameters(), strict=True))
+    assert float(torch.cat([p.grad.flatten() for p in searched.parameters()]).norm()) == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("search", ["strong_wolfe", "null"])
+def test_lbfgs_in_pieces_is_lbfgs_of_one_batch(search):
+    from assay.optim.lbfgs import LBFGS
+
+    data = examples().gather(torch.arange(40))
+    task = Classification(SPEC, CrossEntropy())
+    ends = []
+    for sizes in ((40,), (16, 16, 8)):
+        net = network(task, 1)
+        optimizer = LBFGS(net.parameters(), 1.0, 5, None, 1e-7, 1e-9, 10, None if search == "null" else search, 0.0)
+        step = Step(task, net, optimizer, streams=KeyedStreams(0))
+        batches = [{key: value[p] for key, value in data.items()} for p in torch.arange(40).split(list(sizes))]
+        losses = [float(step(batches, 0, number)) for number in range(4)]
+        ends.append(losses)
+    assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+    assert ends[0][-1] < 0.7 * ends[0][0]

@@ -87,6 +87,7 @@ def test_transformer(positions):
         (T, D),
         size=size,
         num_layers=layers,
+        shared=False,
         num_heads=2,
         positions=positions,
         max_length=32,

@@ -30,6 +30,18 @@ FAMILIES = {
     "convolution": ["model=cnn", "normalization=batch", "augment=mixup", "optim=adam"],
     "bag": ["model=bag", "data=char_contains", "data.examples=200", "accumulate=2"],
     "averages": ["model=mlp", "ema=exponential", "early_stopping=patience", "early_stopping.patience=1"],
+    "fine-tuning": [
+        "model=cnn",
+        "normalization=batch",
+        "freeze=[encoder.blocks.0,encoder.blocks.1]",
+        "ema=swa",
+        "ema.start=0.3",
+        "ema.every=2",
+        "optim.layer_decay=0.7",
+        "optim.groups=[head:2]",
+        "lr_finder=true",
+    ],
+    "quasi-Newton": ["model=mlp", "optim=lbfgs", "optim.max_iter=3", "clip=norm", "accumulate=2", "model.dropout=0.2"],
     "recorded": ["model=linear", "logger.mode=offline"],  # W&B's record is compared too
     "stopping put off": [
         "model=mlp",

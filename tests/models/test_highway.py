@@ -12,7 +12,7 @@ from tests.references.lstm import sigmoid
 
 
 def test_against_loops():
-    model = HighwayNet((3,), 5, 4, -1.0, nn.Tanh, normalization.none, 0.0).double()
+    model = HighwayNet((3,), 5, 4, False, -1.0, nn.Tanh, normalization.none, 0.0).double()
     x = torch.randn(2, 3, dtype=torch.float64)
     arrays = [p.detach().numpy() for p in model.parameters()]
     assert len(arrays) == 2 + 4 * 4
@@ -25,6 +25,6 @@ def test_against_loops():
 
 
 def test_closed_gates_make_a_deep_net_a_shallow_one():
-    model = HighwayNet((3,), 5, 50, -60.0, nn.ReLU, normalization.none, 0.0)
+    model = HighwayNet((3,), 5, 50, False, -60.0, nn.ReLU, normalization.none, 0.0)
     x = torch.randn(2, 3)
     torch.testing.assert_close(model(x).last, model.first(x))

@@ -29,6 +29,7 @@ FIELDS = {
     "image": Field("image", (1, 6, 5)),
     "text": Field("ids", (None,), size=11, padding_id=PADDING),
     "table": Field("table", (4,), cardinalities=(0, 3, 0, 5)),
+    "sequence": Field("sequence", (6, 2)),
 }
 
 

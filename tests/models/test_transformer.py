@@ -20,6 +20,7 @@ def make(**changes):
         "size": S,
         "num_heads": 2,
         "num_layers": 2,
+        "shared": False,
         "feedforward_size": 12,
         "positions": "none",
         "max_length": 10,

@@ -126,12 +126,12 @@ def test_step_falls_every_so_many_epochs():
     assert travel(made, plan, range(9)) == pytest.approx([MAX * 0.1 ** ((e + 1) // 3) for e in range(9)])
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "onecycle"])
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_keeps_the_ratio_of_two_rates(name):
-    """Layers with rates of their own move together; onecycle's max_lr is one rate for all."""
+    """Layers with rates of their own move together."""
     weights = [torch.ones(2, requires_grad=True) for _ in range(2)]
-    made = torch.optim.SGD([{"params": weights[:1], "lr": MAX}, {"params": weights[1:], "lr": MAX / 4}])
-    plan = Schedule(option("scheduler", name), made, total_steps=20, mode="max")
+    made = torch.optim.SGD([{"params": weights[:1], "lr": MAX}, {"params": weights[1:], "lr": MAX / 4}], lr=MAX)
+    plan = Schedule(option("scheduler", name, f"optim.lr={MAX}"), made, total_steps=20, mode="max")
     travel(made, plan, range(13))
     first, second = (group["lr"] for group in made.param_groups)
     assert second == pytest.approx(first / 4)
@@ -200,3 +200,33 @@ def test_a_step_before_the_last_leaves_room_for_all():
     assert int(state["left"]) == 2
     rates(made, plan, 3)
     assert int(plan.state()["left"]) == 0
+
+
+def test_one_cycle_raises_each_group_to_its_own_rate():
+    weights = [torch.ones(2, requires_grad=True) for _ in range(2)]
+    groups = [{"params": [weight], "lr": MAX * share} for weight, share in zip(weights, (1, 0.1), strict=True)]
+    made = torch.optim.SGD(groups, lr=MAX)
+    plan = Schedule(option("scheduler", "onecycle", f"optim.lr={MAX}"), made, total_steps=20, mode="max")
+    seen = []
+    for _ in range(20):
+        seen.append([group["lr"] for group in made.param_groups])
+        made.step()
+        plan.stepped()
+    first, second = zip(*seen, strict=True)
+    assert first == pytest.approx(one_cycle(20, 0.3), rel=1e-9)
+    assert second == pytest.approx([rate / 10 for rate in first], rel=1e-9)
+
+
+def test_a_mode_that_is_no_direction_stays_the_schedulers_own():
+    """CyclicLR's mode is the shape of its triangles; plateau's, where it is written out, wins."""
+    from functools import partial
+
+    lr_scheduler = torch.optim.lr_scheduler
+    cyclic = partial(lr_scheduler.CyclicLR, base_lr=0.1, max_lr=0.4, cycle_momentum=False)
+    assert Schedule(cyclic, optimizer(), total_steps=9, mode="max").scheduler.mode == "triangular"
+    written = partial(cyclic, mode="triangular2")
+    assert Schedule(written, optimizer(), total_steps=9, mode="max").scheduler.mode == "triangular2"
+    plateau = partial(lr_scheduler.ReduceLROnPlateau)
+    assert Schedule(plateau, optimizer(), total_steps=9, mode="max").scheduler.mode == "max"
+    own = partial(plateau, mode="min")
+    assert Schedule(own, optimizer(), total_steps=9, mode="max").scheduler.mode == "min"

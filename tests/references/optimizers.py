@@ -118,3 +118,47 @@ def exponential_average(start, values, decay):
         average = [d * a + (1 - d) * w for a, w in zip(average, weights, strict=True)]
         seen.append(average)
     return seen
+
+
+def stochastic_average(values, first, period, stride):
+    """Izmailov et al. 2018, algorithm 1: the mean of the members among weights w_1, w_2, … after each of them.
+
+    A member is taken after step t >= first where t is a multiple of period and stride steps lie behind the last."""
+    members, means, last = [], [], None
+    for t, weights in enumerate(values, 1):
+        if t >= first and t % period == 0 and (last is None or t - last >= stride):
+            members.append(weights)
+            last = t
+        means.append([sum(w) / len(members) for w in zip(*members, strict=True)] if members else None)
+    return means
+
+
+def lbfgs(weights, gradient, steps, lr=1.0, history=10, weight_decay=0.0):
+    """Nocedal and Wright 2006, algorithms 7.4 (two loops) and 7.5, with t = lr, the first min(1, 1 / |g|_1) lr; the
+    weights after each step."""
+
+    def dot(a, b):
+        return sum(x * y for x, y in zip(a, b, strict=True))
+
+    weights, pairs, before, seen = list(weights), [], None, []
+    for k in range(steps):
+        grads = [g + weight_decay * w for g, w in zip(gradient(weights), weights, strict=True)]
+        if before is not None:
+            s = [w - old for w, old in zip(weights, before[0], strict=True)]
+            y = [g - old for g, old in zip(grads, before[1], strict=True)]
+            if dot(y, s) > 1e-10:
+                pairs = [*pairs, (s, y)][-history:]
+        q, alphas = list(grads), []
+        for s, y in reversed(pairs):
+            alphas.append(dot(s, q) / dot(y, s))
+            q = [a - alphas[-1] * b for a, b in zip(q, y, strict=True)]
+        gamma = dot(*pairs[-1]) / dot(pairs[-1][1], pairs[-1][1]) if pairs else 1.0
+        r = [gamma * a for a in q]
+        for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+            beta = dot(y, r) / dot(y, s)
+            r = [a + b * (alpha - beta) for a, b in zip(r, s, strict=True)]
+        t = min(1.0, 1.0 / sum(map(abs, grads))) * lr if k == 0 else lr
+        before = weights, grads
+        weights = [w - t * a for w, a in zip(weights, r, strict=True)]
+        seen.append(weights)
+    return seen

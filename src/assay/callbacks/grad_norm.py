@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from assay.callbacks import drawing
 
 
 class GradientNorm:
@@ -22,3 +25,8 @@ class GradientNorm:
             return {}
         norms: list[Tensor] = [torch.linalg.vector_norm(grad) for _, grad in named]
         return dict(zip((f"grad_norm/{name}" for name, _ in named), torch.stack(norms).tolist(), strict=True))
+
+    def draw(self, where: Path) -> None:
+        norms = drawing.read(where, "grad_norm/")
+        path = where / "figures" / "grad_norm.png"
+        drawing.layers(path, "Norm of the gradient by layer", {"‖∂L/∂W‖": norms}, log=True)

@@ -10,7 +10,9 @@ The first line is the option's title. Then, any of:
 - ``range: dropout >= 0, dropout < 1``, ``one of: pool = max | average``, ``match: every = REGEX -- REASON``
 - ``paths: path`` and ``columns: label``  keys whose values are file and column names, quoted before Hydra reads them
 - ``checked by: package.module.function``  ``function(node) -> facts``, raising ConfigError; imports no torch
-- ``extra: vision``  the optional dependency; ``inert: REASON``  why it changes nothing observable
+- ``one each: dropout = channels + 1 -- OF WHAT``  a list here has as many values: lengths of lists and numbers, summed
+- ``extra: vision = torchvision``  the optional dependency, and what is imported of it
+- ``inert: REASON``  why it changes nothing observable
 
 Keys are relative to the option's node; those of ``needs`` are whole. Everything else in a header is prose.
 """
@@ -34,6 +36,7 @@ WORDS = (
     "range",
     "one of",
     "match",
+    "one each",
     "paths",
     "columns",
     "checked by",
@@ -97,10 +100,12 @@ class Option:
     bounds: list[Bound] = field(default_factory=list)
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     matches: dict[str, tuple[str, str]] = field(default_factory=dict)
+    counts: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     extra: str = ""
+    libraries: tuple[str, ...] = ()
     inert: str = ""
     parts: frozenset[str] = frozenset()
     siblings: tuple[str, ...] = ()
@@ -145,10 +150,15 @@ def _declare(option: Option, word: str, text: str) -> None:
     match word:
         case "reads" | "gives" | "paths" | "columns":
             setattr(option, word, _list(text))
-        case "extra" | "inert":
-            setattr(option, word, text)
+        case "inert":
+            option.inert = text
+        case "extra":
+            extra, sign, libraries = text.partition("=")
+            option.extra, option.libraries = extra.strip(), _list(libraries)
+            if not sign or not option.libraries:
+                raise ValueError("write EXTRA = MODULE")
         case "checked by":
-            option.checks = _list(text)
+            option.checks += _list(text)
         case "needs":
             terms, dash, reason = text.partition(" -- ")
             if not dash:
@@ -171,6 +181,12 @@ def _declare(option: Option, word: str, text: str) -> None:
             if not dash or not sign:
                 raise ValueError("write key = REGEX -- REASON")
             option.matches[key.strip()] = (pattern.strip(), reason.strip())
+        case "one each":
+            rule, dash, what = text.partition(" -- ")
+            key, sign, terms = rule.partition("=")
+            if not dash or not sign:
+                raise ValueError("write key = OTHER + NUMBER -- OF WHAT")
+            option.counts[key.strip()] = (tuple(term.strip() for term in terms.split("+")), what.strip())
 
 
 def bound(text: str) -> Bound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from assay.composition import devices
@@ -70,6 +71,20 @@ def _checker(check: str) -> Callable[[Any], set[str]]:
     if not _is_trusted(check):
         raise ConfigError(f"'checked by: {check}' is not trusted; it may lie in assay or a declared package")
     return getattr(import_module(module), name)
+
+
+def check_extras(options: Sequence[Option]) -> None:
+    """The libraries that a chosen option needs besides those of every run, looked for without importing them.
+
+    Raises:
+        ConfigError: one is not installed.
+    """
+    for option in options:
+        if absent := [library for library in option.libraries if find_spec(library) is None]:
+            raise ConfigError(
+                f"{option.label} needs {listed(absent, 'and')}, which {'is' if len(absent) == 1 else 'are'} not "
+                f"installed: uv sync --extra {option.extra}, or pip install 'assay[{option.extra}]'"
+            )
 
 
 def check_rules(

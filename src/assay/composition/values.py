@@ -99,6 +99,12 @@ def check_header(option: Option, config: Mapping[str, Any], keys: Iterable[str] 
         for value in _held(config, key, wanted):
             if not re.fullmatch(pattern, show(value)):  # null is the word null here
                 raise ConfigError(f"{key}={show(value)} {reason}")
+    for relative, (terms, what) in option.counts.items():
+        key = option.key(relative)
+        found, value = select(config, key)
+        count = sum(_count(config, option, term) for term in terms)
+        if found and isinstance(value, list) and len(value) != count and (wanted is None or key in wanted):
+            raise ConfigError(f"{key}={show(value)} has {len(value)} values; write one for all, or {count}: {what}")
     for limit in option.bounds:
         key = option.key(limit.key)
         for value in _held(config, key, wanted):
@@ -108,6 +114,14 @@ def check_header(option: Option, config: Mapping[str, Any], keys: Iterable[str] 
             if number is None and value is not None:
                 full = ", or full" if key.endswith("batch_size") else ""
                 raise ConfigError(f"{key}={show(value)} needs a number: {_range(option, limit.key)}{full}")
+
+
+def _count(config: Mapping[str, Any], option: Option, term: str) -> int:
+    """A term of ``one each``: a number, the value of a key, or the length of the list that it holds."""
+    if term.isdecimal():
+        return int(term)
+    _, value = select(config, option.key(term))
+    return len(value) if isinstance(value, list) else value if isinstance(value, int) else 0
 
 
 def _range(option: Option, key: str) -> str:

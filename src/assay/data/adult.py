@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assay.data.delimited import FeatureTable, table_of
+from assay.data.folds import cutting
 from assay.data.plain_rows import plain_rows
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
@@ -27,6 +28,8 @@ def adult(
     batch_size: int | str = 64,
     split_seed: int = 0,
     epochs: int = 5,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TableSet:
     """32,561 training and 16,281 test rows of the 1994 census, 6 numbers and 8 categories. Kohavi 1996.
 
@@ -35,10 +38,13 @@ def adult(
     Args:
         root: holds adult with adult.data and adult.test, or the same as adult-train.csv and adult-test.csv.
         scaling, impute, batch_size, split_seed, epochs: see :class:`TableSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
     source = "UCI Adult (Kohavi 1996, Scaling Up the Accuracy of Naive-Bayes Classifiers)"
     read = partial(_read, root)
-    return TableSet(read, _MISSING, source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs)
+    return TableSet(
+        read, _MISSING, source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds)
+    )
 
 
 def _read(root: str, fills: bool) -> FeatureTable:

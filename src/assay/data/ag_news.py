@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from assay.data.folds import cutting
 from assay.data.sources import AG_NEWS
 from assay.data.text_set import Texts, TextSet
 from assay.data.tokenizers import Tokenizer
@@ -20,6 +21,8 @@ def ag_news(
     batch_size: int | str = 64,
     split_seed: int = 0,
     epochs: int = 3,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TextSet:
     """120,000 training and 7,600 test news of four topics. Zhang, Zhao and LeCun 2015, arXiv:1509.01626.
 
@@ -29,10 +32,24 @@ def ag_news(
     Args:
         root: holds AG_NEWS with train.csv and test.csv (torchtext's layout).
         tokenizer, max_length, batch_size, split_seed, epochs: see :class:`TextSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
     source = "AG's corpus of news articles, as Zhang, Zhao and LeCun 2015 cut it (arXiv:1509.01626)"
     licence = "non-commercial use, as its collector states"
-    return TextSet(AG_NEWS, _read, _NAMES, source, licence, root, tokenizer, max_length, batch_size, epochs, split_seed)
+    return TextSet(
+        AG_NEWS,
+        _read,
+        _NAMES,
+        source,
+        licence,
+        root,
+        tokenizer,
+        max_length,
+        batch_size,
+        epochs,
+        split_seed,
+        cutting=cutting(fold, folds),
+    )
 
 
 def _read(root: str) -> Texts:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from assay.data.examples import Examples
+from assay.data.folds import cutting
 from assay.data.generated import assemble, different, draws
 from assay.data.strings import check_contains
 from assay.data.tokenizers import Tokenizer
@@ -26,6 +27,7 @@ class CharContains:
         batch_size: examples per batch, or "full".
         split_seed: of strings and split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     Raises:
         ConfigError: the character is not in the alphabet; fewer different strings exist than are needed.
     """
@@ -45,6 +47,8 @@ class CharContains:
         batch_size: int | str = 64,
         split_seed: int = 0,
         epochs: int = 10,
+        fold: int | None = None,
+        folds: int | None = None,
     ) -> None:
         check_contains(
             {
@@ -58,6 +62,7 @@ class CharContains:
         self.tokenizer, self.alphabet, self.character = tokenizer, alphabet, character
         self.min_length, self.max_length, self.examples = min_length, max_length, examples
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting = cutting(fold, folds)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
 
@@ -66,7 +71,7 @@ class CharContains:
             return
         texts = different(self.examples, self._draw)
         answers = [number % 2 for number in range(self.examples)]
-        made = assemble(texts, answers, ("no", "yes"), self.tokenizer, self.split_seed)
+        made = assemble(texts, answers, ("no", "yes"), self.tokenizer, self.split_seed, self.cutting)
         self.spec, splits, self.preprocessing, self.notes, self.digest = made
         self.splits = splits
 

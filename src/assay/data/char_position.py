@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from assay.data.examples import Examples
+from assay.data.folds import cutting
 from assay.data.generated import assemble, different, draws
 from assay.data.strings import check_position
 from assay.data.tokenizers import Tokenizer
@@ -24,6 +25,7 @@ class CharPosition:
         batch_size: examples per batch, or "full".
         split_seed: of strings and split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     Raises:
         ConfigError: the character is not in the alphabet; fewer different strings exist than are needed.
     """
@@ -42,11 +44,14 @@ class CharPosition:
         batch_size: int | str = 64,
         split_seed: int = 0,
         epochs: int = 10,
+        fold: int | None = None,
+        folds: int | None = None,
     ) -> None:
         check_position({"alphabet": alphabet, "character": character, "length": length, "examples": examples})
         self.tokenizer, self.alphabet, self.character = tokenizer, alphabet, character
         self.length, self.examples = length, examples
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting = cutting(fold, folds)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
 
@@ -56,7 +61,7 @@ class CharPosition:
         texts = different(self.examples, self._draw)
         answers = [number % (self.length + 1) for number in range(self.examples)]
         names = (*map(str, range(self.length)), "absent")
-        made = assemble(texts, answers, names, self.tokenizer, self.split_seed)
+        made = assemble(texts, answers, names, self.tokenizer, self.split_seed, self.cutting)
         self.spec, splits, self.preprocessing, self.notes, self.digest = made
         self.splits = splits
 

@@ -7,7 +7,7 @@ truth. A check returns the facts that rules between switches read: ``class``, ``
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.data.cells import numbers, why_no_number
@@ -20,11 +20,12 @@ FEWEST_ROWS = 10  # to cut validation and test examples from
 
 @dataclass(frozen=True)
 class TextTable:
-    """split -> texts; "train" and the splits that have a file of their own."""
+    """split -> texts; "train" and the splits that have a file of their own. ``groups``: their cells of data.groups."""
 
     texts: dict[str, list[str]]
     target: Target
     notes: list[str]
+    groups: dict[str, list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,27 @@ class FeatureTable:
     numeric: tuple[bool, ...]
     target: Target
     notes: list[str] = field(default_factory=list)
+    groups: dict[str, list[str]] | None = None
 
 
 def check_text(config: Mapping[str, Any]) -> set[str]:
     """Facts of ``data=text_csv`` with these keys, or a refusal."""
     keys = ("path", "text", "label", "val_path", "test_path", "target", "label_separator", "delimiter", "encoding")
-    return {read_text(**{key: config[key] for key in keys}).target.kind}
+    table = read_text(**{key: config[key] for key in keys}, groups=config.get("groups"))
+    _enough_groups(table.groups, config)
+    return {table.target.kind}
 
 
 def check_table(config: Mapping[str, Any]) -> set[str]:
     """Facts of ``data=tabular_csv`` with these keys, or a refusal."""
     keys = ("path", "label", "features", "val_path", "test_path", "target", "delimiter", "encoding", "missing")
-    fills = not str((config.get("impute") or {}).get("_target_", "")).endswith(".NoImputation")
-    table = read_table(**{key: config[key] for key in keys}, categories=config.get("categories"), fills=fills)
+    impute = str((config.get("impute") or {}).get("_target_", "")).rpartition(".")[2]
+    fills = impute != "NoImputation"
+    further = {"categories": config.get("categories"), "groups": config.get("groups")}
+    table = read_table(**{key: config[key] for key in keys}, **further, fills=fills)
+    _enough_groups(table.groups, config)
+    if impute == "Drop":
+        complete_rows(table, config["missing"])
     return {table.target.kind}
 
 
@@ -63,6 +72,29 @@ def _enough(files: Mapping[str, Columns]) -> None:
         raise ConfigError(
             f"{files['train'].path} has {rows} rows; at least {FEWEST_ROWS} are needed to cut validation and test "
             f"examples from: give more, or files of their own with data.val_path and data.test_path"
+        )
+
+
+def _groups(files: Mapping[str, Columns], name: str | None) -> dict[str, list[str]] | None:
+    """The cells of data.groups, none of them empty."""
+    if name is None:
+        return None
+    for file in files.values():
+        if "" in file.cells[name]:
+            raise ConfigError(f"{file.at(file.cells[name].index(''))}: the group in column {name} is empty; fill it in")
+    return {split: file.cells[name] for split, file in files.items()}
+
+
+def _enough_groups(groups: Mapping[str, Sequence[str]] | None, config: Mapping[str, Any]) -> None:
+    """A group for each fold, or for each split that is cut."""
+    if groups is None:
+        return
+    count, folds = len(set(groups["train"])), config.get("folds")
+    least = folds or 1 + sum(split not in groups for split in ("val", "test"))
+    if count < least:
+        what = f"data.folds={folds}" if folds else "training and each split that is cut from it"
+        raise ConfigError(
+            f"data.groups={config['groups']} gives {count} groups; {what} needs {least}, for none is divided"
         )
 
 
@@ -83,6 +115,7 @@ def read_text(
     label_separator: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
+    groups: str | None = None,
 ) -> TextTable:
     """Reads a table of texts; the arguments are the keys of conf/data/text_csv.yaml.
 
@@ -92,17 +125,24 @@ def read_text(
     labels = _named(label)
     if text in labels:
         raise ConfigError(f"data.text={text} is also data.label: a text cannot be its own label")
-    keys = {text: "data.text", **dict.fromkeys(labels, "data.label")}
+    if groups in (text, *labels):
+        raise ConfigError(
+            f"data.groups={groups} is also data.{'text' if groups == text else 'label'}: name another column"
+        )
+    also = [] if groups is None else [groups]
+    keys = {text: "data.text", **dict.fromkeys(labels, "data.label"), **dict.fromkeys(also, "data.groups")}
     files: dict[str, Columns] = {}
     for split, name in _files(path, val_path, test_path).items():
-        files[split] = file = read_columns(name, [text, *labels], delimiter=delimiter, encoding=encoding, keys=keys)
+        files[split] = file = read_columns(
+            name, [text, *labels, *also], delimiter=delimiter, encoding=encoding, keys=keys
+        )
         if "" in file.cells[text]:
             row = file.cells[text].index("")
             raise ConfigError(f"{file.at(row)}: the text in column {text} is empty; fill it in or remove the row")
     found = read_target(files, labels, target, separator=label_separator)
     _enough(files)
     notes = [note for file in files.values() for note in file.notes] + [found.note]
-    return TextTable({split: file.cells[text] for split, file in files.items()}, found, notes)
+    return TextTable({split: file.cells[text] for split, file in files.items()}, found, notes, _groups(files, groups))
 
 
 def read_table(
@@ -117,6 +157,7 @@ def read_table(
     missing: Sequence[str] = ("",),
     categories: Sequence[str] | None = None,
     fills: bool = True,
+    groups: str | None = None,
 ) -> FeatureTable:
     """Reads a table of columns; the arguments are the keys of conf/data/tabular_csv.yaml, and ``fills``.
 
@@ -125,29 +166,36 @@ def read_table(
 
     Args:
         fills: whether ``impute`` fills empty cells; where it does not, the first is refused.
+        groups: a column that is learnt from only if ``features`` names it.
     Raises:
         ConfigError: in one line, with file and line number.
     """
     labels = _named(label)
     wanted = None if features is None else _features(features, labels)
+    if groups in labels:
+        raise ConfigError(f"data.groups={groups} is also data.label: name another column")
+    also = [] if groups is None else [groups]
     forced = {categories} if isinstance(categories, str) else set(categories or ())
     files: dict[str, Columns] = {}
     names: list[str] = []
     for split, name in _files(path, val_path, test_path).items():
-        columns = None if wanted is None and split == "train" else [*(wanted or names), *labels]
+        columns = None if wanted is None and split == "train" else [*(wanted or names), *labels, *also]
         keys = {**dict.fromkeys(columns or (), "data.features"), **dict.fromkeys(labels, "data.label")}
+        keys |= dict.fromkeys(also, "data.groups")
         files[split] = file = read_columns(name, columns, delimiter=delimiter, encoding=encoding, keys=keys)
         for column in labels:
             if column not in file.cells:
                 raise ConfigError(f"{file.path} has no column {column!r}{nearest(column, file.header, 'data.label')}")
+        if groups is not None and groups not in file.cells:
+            raise ConfigError(f"{file.path} has no column {groups!r}{nearest(groups, file.header, 'data.groups')}")
         if split == "train":
-            names = wanted or [column for column in file.cells if column not in labels]
+            names = wanted or [column for column in file.cells if column not in (*labels, *also)]
     if not names:
         raise ConfigError(f"{files['train'].path} has no column besides the label {', '.join(labels)} to learn from")
     if unknown := forced - set(names):
         raise ConfigError(f"data.categories names {sorted(unknown)[0]!r}{nearest(sorted(unknown)[0], names)}")
 
-    return table_of(files, names, labels, target, missing, forced, fills)
+    return replace(table_of(files, names, labels, target, missing, forced, fills), groups=_groups(files, groups))
 
 
 def table_of(
@@ -158,6 +206,7 @@ def table_of(
     missing: Sequence[str] = ("",),
     forced: Collection[str] = (),
     fills: bool = True,
+    constant: bool = False,
 ) -> FeatureTable:
     """The columns ``names`` of files that were read, each a number or, as those that are ``forced``, a category.
 
@@ -165,7 +214,7 @@ def table_of(
         ConfigError: a cell or label that will not do, with file and line number.
     """
     gaps = {"", *missing}
-    found = read_target(files, labels, target, missing=missing)
+    found = read_target(files, labels, target, missing=missing, table=True, constant=constant)
     notes = [note for file in files.values() for note in file.notes] + [found.note]
     numeric = []
     for name in names:
@@ -180,6 +229,27 @@ def table_of(
     notes.append(f"{len(names)} features: {share}; data.categories=[COLUMN] reads a number as a category")
     rows = {split: list(zip(*(file.cells[name] for name in names), strict=True)) for split, file in files.items()}
     return FeatureTable(rows, tuple(names), tuple(numeric), found, notes)
+
+
+def complete_rows(table: FeatureTable, missing: Collection[str]) -> tuple[dict[str, list[bool]], list[str]]:
+    """Which rows of each file impute=drop leaves, those without an empty cell, and notes of how many it does not.
+
+    Raises:
+        ConfigError: a file keeps none, or too few to cut splits from.
+    """
+    gaps = {"", *missing}
+    whole = {split: [gaps.isdisjoint(row) for row in rows] for split, rows in table.rows.items()}
+    notes = []
+    for split, held in whole.items():
+        left, count, name = sum(held), len(held), "the" if len(whole) == 1 else f"the {split}"
+        if left < (FEWEST_ROWS if split == "train" and not {"val", "test"} <= whole.keys() else 1):
+            raise ConfigError(
+                f"impute=drop leaves {left:,} of {name} {count:,} rows, the others have empty cells: use impute=mean, "
+                "or learn from fewer columns"
+            )
+        if left < count:
+            notes.append(f"impute=drop left out {count - left:,} of {name} {count:,} rows, for an empty cell")
+    return whole, notes
 
 
 def _features(features: Sequence[str], labels: Sequence[str]) -> list[str]:

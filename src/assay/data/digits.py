@@ -10,9 +10,9 @@ import torch
 from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.examples import Dense, Examples
+from assay.data.folds import cutting
 from assay.data.preprocessing.image import ImagePreprocessing
 from assay.data.shipped import shipped_file
-from assay.data.split import groups_of, notes_of, strata_of, stratified
 
 
 def _read() -> tuple[np.ndarray, np.ndarray]:
@@ -32,14 +32,23 @@ class Digits:
         batch_size: examples per batch, or "full".
         split_seed: of the split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
 
     workers = 0
     source_name = "scikit-learn load_digits (UCI Optical Recognition of Handwritten Digits, Alpaydin and Kaynak 1998)"
     licence = "CC BY 4.0"
 
-    def __init__(self, batch_size: int | str = 32, split_seed: int = 0, epochs: int = 40) -> None:
+    def __init__(
+        self,
+        batch_size: int | str = 32,
+        split_seed: int = 0,
+        epochs: int = 40,
+        fold: int | None = None,
+        folds: int | None = None,
+    ) -> None:
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting = cutting(fold, folds)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
 
@@ -52,10 +61,9 @@ class Digits:
         source = torch.from_numpy(images)[:, None]  # (N, 1, 8, 8)
         label = torch.from_numpy(digits)
         field = Field("class", size=10, names=tuple("0123456789"))
-        strata, groups = strata_of(label, field), groups_of(image.tobytes() for image in images)
-        positions = stratified(strata, self.split_seed, groups)
+        sources = {"train": [image.tobytes() for image in images]}
+        positions, self.notes = self.cutting(sources, label, field, self.split_seed)
         self.preprocessing.fit(source[positions["train"]])
         self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
         self.digest = sha256(images.tobytes(), label.numpy().tobytes())
-        self.notes = notes_of(strata, groups, field)
         self.splits = cut({"source": Dense(source), "label": Dense(label)}, positions)

@@ -35,6 +35,7 @@ class File:
     """A published file, the same file unpacked where its name ends in .gz, and under other names that it is kept by.
 
     also: (name, md5, bytes) of further forms that will do.
+    sha256: its beginning, where that is published in place of an md5; the size is then the most it may be.
     """
 
     name: str
@@ -43,6 +44,7 @@ class File:
     unpacked_md5: str = ""
     unpacked_size: int = 0
     also: tuple[tuple[str, str, int], ...] = ()
+    sha256: str = ""
 
     def forms(self) -> list[tuple[str, str, int]]:
         """(name, md5, bytes) of each form that will do."""
@@ -58,7 +60,7 @@ class Download:
 
     Args:
         title: as a person knows it.
-        folder: below ``data_dir``, the usual loaders' layout.
+        folder: below ``data_dir``, the usual loaders' layout; empty for that folder itself.
         mirrors: addresses that file names are appended to.
     """
 
@@ -71,7 +73,7 @@ class Download:
         """Where a whole file of the right size is, in either form."""
         for name, _, size in file.forms():
             path = Path(root).expanduser() / self.folder / name
-            if path.is_file() and path.stat().st_size == size:
+            if path.is_file() and (path.stat().st_size == size or file.sha256):
                 return path
         return None
 
@@ -84,6 +86,13 @@ class Download:
         path = self.path(root, file)
         if path is None:
             raise ConfigError(f"{Path(root) / self.folder / file.name} is not there or not whole; see `assay data`")
+        if file.sha256:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            if not found.startswith(file.sha256):
+                raise ConfigError(
+                    f"{path} is not the published file (sha256 {found}): delete it, and it is fetched again"
+                )
+            return path
         md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
         if md5 not in {checksum for name, checksum, _ in file.forms() if name == path.name}:
             raise ConfigError(f"{path} is not the published file (md5 {md5}): delete it, and it is downloaded again")
@@ -131,10 +140,10 @@ class Download:
             part = folder / f".{file.name}.{os.getpid()}.part"
             try:
                 md5 = _copy(address + file.name, part, file)
-                if md5 == file.md5:
+                if md5 == file.md5 or (file.sha256 and md5.startswith(file.sha256)):
                     os.replace(part, folder / file.name)
                     return
-                problems.append(f"{address} gave other bytes (md5 {md5})")
+                problems.append(f"{address} gave other bytes ({'sha256' if file.sha256 else 'md5'} {md5})")
             except _FAILURES as error:
                 problems.append(f"{address}: {error}")
             finally:
@@ -144,9 +153,10 @@ class Download:
 
     def _advice(self, folder: Path, files: list[File], what: str) -> str:
         names = ", ".join(file.name for file in files)
+        above = f"the folder above {self.folder.split('/')[0]}" if self.folder else "another folder"
         return (
             f"{self.title} {what}: put {names} in {folder}, from {' or '.join(self.mirrors)}, "
-            f"or name the folder above {self.folder.split('/')[0]} with data_dir= or ASSAY_DATA"
+            f"or name {above} with data_dir= or ASSAY_DATA"
         )
 
 
@@ -178,8 +188,8 @@ def _first_to_answer(addresses: list[str]) -> int | None:
 
 
 def _copy(address: str, part: Path, file: File) -> str:
-    """Downloads to ``part`` with progress on stderr; returns the md5."""
-    digest = hashlib.md5(usedforsecurity=False)
+    """Downloads to ``part`` with progress on stderr; returns the md5, or the sha256 where that is what is known."""
+    digest = hashlib.sha256() if file.sha256 else hashlib.md5(usedforsecurity=False)
     done, shown = 0, -1
     with urllib.request.urlopen(address, timeout=_STALL_S) as response, open(part, "wb") as target:
         while block := response.read(_BLOCK):

@@ -162,6 +162,13 @@ class Examples:
         """One field of all examples (n, …), without making the others: labels for baselines and weights."""
         return self.columns[name].gather(self.index)
 
+    def weighed(self, weight: Tensor) -> Examples:
+        """The same examples with a column "weight" (n,), which losses obey; splits that share columns stay as they are.
+        Rows outside of this choice have none that counts: 0."""
+        whole = weight.new_zeros(len(next(iter(self.columns.values()))))
+        whole[self.index] = weight
+        return Examples({**self.columns, "weight": Dense(whole)}, self.index)
+
     def select(self, positions: Tensor) -> Examples:
         """The examples at ``positions``, a fold, a bag or a few to look at."""
         return Examples(self.columns, self.index[positions])

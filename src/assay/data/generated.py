@@ -10,8 +10,8 @@ from torch import Tensor
 from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.examples import Dense, Examples
+from assay.data.folds import Cut
 from assay.data.preprocessing.text import TextPreprocessing
-from assay.data.split import notes_of, stratified
 from assay.data.tokenizers import Tokenizer
 from assay.layers.random import example_uniform
 
@@ -44,14 +44,14 @@ def different(count: int, draw: Draw) -> list[str]:
 
 
 def assemble(
-    texts: list[str], answers: list[int], names: tuple[str, ...], tokenizer: Tokenizer, split_seed: int
+    texts: list[str], answers: list[int], names: tuple[str, ...], tokenizer: Tokenizer, split_seed: int, cutting: Cut
 ) -> tuple[DataSpec, dict[str, Examples], TextPreprocessing, list[str], str]:
     """Different strings and their classes -> spec, splits, fitted preprocessing, notes, digest."""
     field = Field("class", size=len(names), names=names)
-    positions = stratified(answers, split_seed)
+    positions, notes = cutting({"train": texts}, torch.tensor(answers), field, split_seed)
     preprocessing = TextPreprocessing(tokenizer, max(map(len, texts)))
     preprocessing.fit([texts[number] for number in positions["train"].tolist()])
     columns = {**preprocessing(texts), "label": Dense(torch.tensor(answers))}
     spec = DataSpec({"source": preprocessing.field(), "label": field})
     digest = sha256(texts, map(str, answers))
-    return spec, cut(columns, positions), preprocessing, notes_of(answers, range(len(texts)), field), digest
+    return spec, cut(columns, positions), preprocessing, notes, digest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assay.data.delimited import FeatureTable, table_of
+from assay.data.folds import cutting
 from assay.data.plain_rows import plain_rows
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
@@ -36,6 +37,8 @@ def horse_colic(
     batch_size: int | str = 16,
     split_seed: int = 0,
     epochs: int = 30,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TableSet:
     """300 horses, 7 numbers and 15 categories, 1,605 cells empty. McLeish and Cecile 1989.
 
@@ -45,10 +48,13 @@ def horse_colic(
     Args:
         root: holds horse-colic with horse-colic.csv.
         scaling, impute, batch_size, split_seed, epochs: see :class:`TableSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
     source = "UCI Horse Colic (McLeish and Cecile 1989), training file, as jbrownlee/Datasets has it"
     read = partial(_read, root)
-    return TableSet(read, _MISSING, source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs)
+    return TableSet(
+        read, _MISSING, source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds)
+    )
 
 
 def _read(root: str, fills: bool) -> FeatureTable:

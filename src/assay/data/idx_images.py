@@ -9,11 +9,11 @@ from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.download import Download, File
 from assay.data.examples import Dense, Examples
+from assay.data.folds import cutting
 from assay.data.preprocessing.image import ImagePreprocessing
-from assay.data.split import groups_of, notes_of, strata_of, stratified
 from assay.errors import ConfigError
 
-_VALIDATION = 1 / 12  # 5,000 of 60,000
+_VALIDATION = {"val": 1 / 12}  # 5,000 of 60,000
 
 
 class IdxImages:
@@ -29,6 +29,7 @@ class IdxImages:
         batch_size: examples per batch, or "full".
         split_seed: of the validation examples.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     Raises:
         ConfigError: files are absent and no source answers, or they are not the published ones.
     """
@@ -45,9 +46,12 @@ class IdxImages:
         batch_size: int | str,
         split_seed: int,
         epochs: int,
+        fold: int | None = None,
+        folds: int | None = None,
     ) -> None:
         self.files, self.names, self.source_name, self.licence = files, names, source_name, licence
         self.root, self.batch_size, self.split_seed, self.epochs = root, batch_size, split_seed, epochs
+        self.cutting = cutting(fold, folds, _VALIDATION)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
 
@@ -63,16 +67,12 @@ class IdxImages:
         field = Field("class", size=len(self.names), names=self.names)
         self.preprocessing = ImagePreprocessing((28, 28), 1)
         source = self.preprocessing(images)["source"]
-        strata = strata_of(label[:trained], field)
-        groups = groups_of(image.tobytes() for image in images)
-        positions = stratified(strata, self.split_seed, groups[:trained], {"val": _VALIDATION})
-        positions["test"] = torch.arange(trained, len(images))
+        hashed = [image.tobytes() for image in images]
+        sources = {"train": hashed[:trained], "test": hashed[trained:]}
+        positions, self.notes = self.cutting(sources, label, field, self.split_seed)
         self.preprocessing.fit(source.gather(positions["train"]))
         self.spec = DataSpec({"source": self.preprocessing.field(), "label": field})
         self.digest = sha256(images.tobytes(), labels.tobytes())
-        self.notes = notes_of(strata, groups[:trained], field)
-        if shared := len(set(groups[trained:]) & set(groups[:trained])):
-            self.notes.append(f"{shared} different test images are in the training file too, as published")
         self.splits = cut({"source": source, "label": Dense(label)}, positions)
 
     def _read(self, file: File) -> np.ndarray:

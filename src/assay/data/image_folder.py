@@ -12,9 +12,9 @@ import torch
 from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.examples import Column, Dense, Examples, Files
+from assay.data.folds import cutting
 from assay.data.image_files import read_folder
 from assay.data.preprocessing.image import ImagePreprocessing
-from assay.data.tables import positions_of
 
 _FITTED_ON = 2000  # training images that are decoded to fit on, where not all fit in memory
 
@@ -35,6 +35,7 @@ class ImageFolder:
         batch_size: examples per batch, or "full".
         split_seed: of the split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     Raises:
         ConfigError: a folder or file that cannot be read, by name.
     """
@@ -54,10 +55,13 @@ class ImageFolder:
         batch_size: int | str = 32,
         split_seed: int = 0,
         epochs: int = 10,
+        fold: int | None = None,
+        folds: int | None = None,
     ) -> None:
         self.path, self.val_path, self.test_path = path, val_path, test_path
         self.size, self.channels, self.memory, self.workers = size, channels, memory, workers
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting = cutting(fold, folds)
         self.source_name = os.path.basename(os.path.abspath(path))
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
@@ -73,7 +77,7 @@ class ImageFolder:
         with ThreadPoolExecutor() as pool:  # reading, hashing and decoding all leave Python's lock
             hashes = dict(zip(everything, pool.map(_hash, everything), strict=True))
         sources = {split: [hashes[path] for path in files] for split, files in paths.items()}
-        positions, notes = positions_of(sources, label, field, self.split_seed)
+        positions, notes = self.cutting(sources, label, field, self.split_seed)
         self.preprocessing = self.fitted or ImagePreprocessing((self.size, self.size), self.channels)
         source = self._column(everything)
         trained = positions["train"]

@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from assay.contracts import Batch
 from assay.data.examples import Column, Examples
+from assay.data.samplers import Sampler
+from assay.data.samplers.plain import InOrder, Shuffled
 from assay.data.schedule import Epoch, Schedule
 from assay.data.share import KEY, Part
 from assay.errors import ConfigError
@@ -24,6 +26,10 @@ Transform = Callable[[Batch, int], Batch]
 """(batch, epoch) -> batch, on the CPU, for each micro-batch."""
 
 BLOCK_BYTES = 64 * 2**20  # gathered at a time: all of a small set; for a large one, memory stays bounded
+
+
+def _each_once(count: int, seed: int | None) -> Sampler:
+    return InOrder(count) if seed is None else Shuffled(count, seed)
 
 
 class MemoryLoader:
@@ -37,6 +43,7 @@ class MemoryLoader:
         examples: what to visit.
         batch_size: examples of a micro-batch, or "full"; see :class:`Schedule` for the last one.
         seed: of the order, with the epoch; None visits in order.
+        sampler: which examples an epoch visits, in which order; None: each once, as ``seed`` says.
         accumulate: micro-batches per step; None for evaluation.
         transform: (batch, epoch) -> batch.
         part: the process whose rows are wanted; None gives whole batches.
@@ -50,12 +57,14 @@ class MemoryLoader:
         batch_size: int | str,
         *,
         seed: int | None = None,
+        sampler: Sampler | None = None,
         accumulate: int | None = 1,
         transform: Transform | None = None,
         part: Part | None = None,
     ) -> None:
         self.examples = examples
-        self.schedule = Schedule(len(examples), batch_size, seed, accumulate)
+        sampler = _each_once(len(examples), seed) if sampler is None else sampler
+        self.schedule = Schedule(sampler, batch_size, accumulate)
         self.transform = transform
         self.part = part
         self.start = 0
@@ -158,6 +167,7 @@ class WorkerLoader:
         batch_size: int | str,
         *,
         seed: int | None = None,
+        sampler: Sampler | None = None,
         accumulate: int | None = 1,
         transform: Transform | None = None,
         part: Part | None = None,
@@ -165,7 +175,8 @@ class WorkerLoader:
         prefetch: int = 2,
     ) -> None:
         self.examples = examples
-        self.schedule = Schedule(len(examples), batch_size, seed, accumulate)
+        sampler = _each_once(len(examples), seed) if sampler is None else sampler
+        self.schedule = Schedule(sampler, batch_size, accumulate)
         self.transform = transform
         self.start = 0
         self._epoch = Epoch()

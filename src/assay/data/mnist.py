@@ -6,12 +6,21 @@ from assay.data.idx_images import IdxImages
 from assay.data.sources import MNIST
 
 
-def mnist(root: str, batch_size: int | str = 64, split_seed: int = 0, epochs: int = 6) -> IdxImages:
+def mnist(
+    root: str,
+    batch_size: int | str = 64,
+    split_seed: int = 0,
+    epochs: int = 6,
+    fold: int | None = None,
+    folds: int | None = None,
+) -> IdxImages:
     """70,000 grey 28×28 images of handwritten digits. LeCun, Bottou, Bengio and Haffner 1998.
 
     Args:
         root: holds MNIST/raw with the four idx files, packed or not (torchvision's layout).
-        batch_size, split_seed, epochs: see :class:`IdxImages`.
+        batch_size, split_seed, epochs, fold, folds: see :class:`IdxImages`.
     """
     source = "yann.lecun.com/exdb/mnist (LeCun, Bottou, Bengio and Haffner 1998)"
-    return IdxImages(MNIST, tuple("0123456789"), source, "CC BY-SA 3.0", root, batch_size, split_seed, epochs)
+    return IdxImages(
+        MNIST, tuple("0123456789"), source, "CC BY-SA 3.0", root, batch_size, split_seed, epochs, fold, folds
+    )

@@ -10,7 +10,9 @@ import torch
 from assay.data.dataset import DataSet
 from assay.data.examples import Examples
 from assay.data.loaders import MemoryLoader, WorkerLoader, to_device
+from assay.data.samplers import Sampler
 from assay.data.share import Part
+from assay.data.training import Training
 
 Loader = MemoryLoader | WorkerLoader
 
@@ -24,21 +26,30 @@ class DataModule(pl.LightningDataModule):
         dataset: set up here if it is not yet.
         seed: of the order of training examples, with the epoch.
         accumulate: micro-batches per optimiser step.
+        training: what is trained on; None: every example of the training split once an epoch, all of one weight.
         part: the process whose rows the loaders of Lightning's loop give, where there are several.
         mixes: training batches are mixed within themselves, so a process needs all rows of them (augment=mixup).
     """
 
     def __init__(
-        self, dataset: DataSet, seed: int = 0, accumulate: int = 1, part: Part | None = None, mixes: bool = False
+        self,
+        dataset: DataSet,
+        seed: int = 0,
+        accumulate: int = 1,
+        training: Training | None = None,
+        part: Part | None = None,
+        mixes: bool = False,
     ) -> None:
         super().__init__()
-        self.dataset, self.seed, self.accumulate = dataset, seed, accumulate
+        self.dataset, self.seed, self.accumulate, self.training = dataset, seed, accumulate, training
         self.part, self.mixes = part, mixes
 
     def setup(self, stage: str | None = None) -> None:
         self.dataset.setup()
 
-    def loader(self, examples: Examples, *, train: bool = False, part: Part | None = None) -> Loader:
+    def loader(
+        self, examples: Examples, *, train: bool = False, part: Part | None = None, sampler: Sampler | None = None
+    ) -> Loader:
         """Steps of training, or batches of evaluation in order; by workers where files must be decoded. Whole batches
         unless a process names its part."""
         size: int | str = self.dataset.batch_size
@@ -46,6 +57,7 @@ class DataModule(pl.LightningDataModule):
             size *= _EVALUATION
         settings: dict[str, Any] = {
             "seed": self.seed if train else None,
+            "sampler": sampler,
             "accumulate": self.accumulate if train else None,
             "part": part,
         }
@@ -55,7 +67,9 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         part = None if self.mixes else self.part
-        return self.loader(self.dataset.splits["train"], train=True, part=part)
+        if self.training is None:
+            return self.loader(self.dataset.splits["train"], train=True, part=part)
+        return self.loader(self.training.examples, train=True, part=part, sampler=self.training.sampler)
 
     def val_dataloader(self) -> Loader:
         return self.loader(self.dataset.splits["val"], part=self.part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.data.folds import OneFold
+from assay.data.folds import cutting
 from assay.data.sources import MR
 from assay.data.text_set import Texts, TextSet
 from assay.data.tokenizers import Tokenizer
@@ -12,12 +12,12 @@ from assay.errors import ConfigError
 def mr(
     root: str,
     tokenizer: Tokenizer,
-    fold: int = 0,
-    folds: int = 10,
     max_length: int = 400,
     batch_size: int | str = 50,
     split_seed: int = 0,
     epochs: int = 5,
+    fold: int | None = None,
+    folds: int | None = 10,
 ) -> TextSet:
     """5,331 negative and 5,331 positive sentences. Pang and Lee 2005, arXiv:cs/0506075; tested by folds as Kim 2014.
 
@@ -26,15 +26,14 @@ def mr(
 
     Args:
         root: holds rt-polarity with the two files.
-        fold: the test split, from 0; a tenth of the others validates.
-        folds: how many there are; all are cut by ``split_seed``.
         tokenizer, max_length, batch_size, split_seed, epochs: see :class:`TextSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`; the first fold where none is named.
     """
     source = "rt-polarity, sentence polarity dataset v1.0 (Pang and Lee 2005, arXiv:cs/0506075)"
     licence = "not stated; its authors ask to be cited"
-    names, cutting = ("negative", "positive"), OneFold(fold, folds)
+    names = ("negative", "positive")
     facts = (root, tokenizer, max_length, batch_size, epochs, split_seed)
-    return TextSet(MR, _read, names, source, licence, *facts, cutting)
+    return TextSet(MR, _read, names, source, licence, *facts, cutting(fold, folds))
 
 
 def _read(root: str) -> Texts:

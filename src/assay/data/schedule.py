@@ -1,4 +1,4 @@
-"""Which examples make which batch of which step: a function of (seed, epoch) alone."""
+"""Which examples make which batch of which step: a sampler's visits, cut into batches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from assay.contracts import Batch
+from assay.data.samplers import Sampler
 from assay.errors import ConfigError
-from assay.layers.random import order
 
 
 @dataclass(frozen=True)
@@ -21,17 +20,15 @@ class Schedule:
     """Which examples make which batch of which step.
 
     Args:
-        count: examples.
+        sampler: which examples an epoch visits, in which order.
         batch_size: examples of a micro-batch, or "full".
-        seed: of the order; None keeps the order of the examples.
         accumulate: micro-batches per optimiser step; None for evaluation, where a batch is not part of a step.
     Raises:
         ConfigError: batch_size or accumulate is less than one.
     """
 
-    count: int
+    sampler: Sampler
     batch_size: int | str
-    seed: int | None = None
     accumulate: int | None = 1
 
     def __post_init__(self) -> None:
@@ -46,11 +43,12 @@ class Schedule:
         In training, a single example left at the end joins the batch before it: batch normalisation has no variance in
         a batch of one, and one example should not weigh as much as a batch in the average of an epoch.
         """
-        size = self.count if isinstance(self.batch_size, str) else self.batch_size
-        if self.count == 0:
+        count = len(self.sampler)
+        size = count if isinstance(self.batch_size, str) else self.batch_size
+        if count == 0:
             return []
-        sizes = [size] * (self.count // size)
-        rest = self.count % size
+        sizes = [size] * (count // size)
+        rest = count % size
         if rest == 1 and sizes and self.accumulate is not None:
             sizes[-1] += 1
         elif rest:
@@ -60,15 +58,11 @@ class Schedule:
     def steps(self) -> int:
         return math.ceil(len(self.sizes()) / (self.accumulate or 1))
 
-    def positions(self, epoch: int) -> Tensor:
-        """(count,) int64 in the order of the epoch."""
-        return torch.arange(self.count) if self.seed is None else order(self.seed, epoch, self.count)
-
     def batches(self, epoch: int, start: int) -> tuple[list[int], Tensor]:
         """Sizes of the micro-batches from step ``start`` on, and their positions, joined."""
         sizes = self.sizes()
         skipped = start * (self.accumulate or 1)
-        return sizes[skipped:], self.positions(epoch)[sum(sizes[:skipped]) :]
+        return sizes[skipped:], self.sampler.positions(epoch)[sum(sizes[:skipped]) :]
 
     def group(self, batches: Iterator[Batch]) -> Iterator[Any]:
         """Micro-batches -> the items of a loader: lists for training, plain batches for evaluation."""

@@ -6,6 +6,7 @@ Files are kept below ``data_dir`` as the usual loaders keep them. A set at sever
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from assay.data.download import Download, File
@@ -161,6 +162,44 @@ HORSE_COLIC = Download(
     mirrors=(_TABLES,),
 )
 
+# The archive as its authors publish it: torchvision's and others' layout. Its unpacked files will do; they have no
+# published checksums, so their size and the number of each class are looked at instead.
+CIFAR10 = Download(
+    title="CIFAR-10",
+    folder="",
+    files=(File("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", 170052171),),
+    mirrors=("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
+)
+CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_BATCHES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
+CIFAR10_BYTES = 10000 * 3073  # of a batch
+
+
+def _mulan(name: str, train: tuple[str, int], test: tuple[str, int], labels: tuple[str, int]) -> Download:
+    files = (File(f"{name}-train.arff", *train), File(f"{name}-test.arff", *test), File(f"{name}.xml", *labels))
+    address = f"https://raw.githubusercontent.com/tsoumakas/mulan/master/data/multi-label/{name}/"
+    return Download(f"Mulan {name}", f"mulan/{name}", files, (address,))
+
+
+EMOTIONS = _mulan(
+    "emotions",
+    ("0e8780630642048782b830723e4db1cb", 252080),
+    ("c10d7066e5dbedc764deef3a57017560", 132007),
+    ("e501efd1964d9d7fef76c1baa47e3e60", 323),
+)
+ENRON = _mulan(
+    "enron",
+    ("5079b013e0371f8b89694b7bcc9f4d87", 607799),
+    ("53f4d906c733a11f730248bdfa3326ad", 324140),
+    ("3a89e3d6a104f1495c70d6b83dd4186b", 1604),
+)
+YEAST = _mulan(
+    "yeast",
+    ("a1c8eeb7cbaf8ae140c5106ff84db332", 1501117),
+    ("c85f3dfd6508efa5402762849e1f9dc4", 918515),
+    ("a1dd9abe2644d65c1b68a6894c8dd19c", 526),
+)
+
 
 def check_fashion_mnist(config: Mapping[str, Any]) -> set[str]:
     """``data=fashion_mnist``: its files are there, or are now."""
@@ -173,9 +212,7 @@ def check_mnist(config: Mapping[str, Any]) -> set[str]:
 
 
 def check_mr(config: Mapping[str, Any]) -> set[str]:
-    """``data=mr``: its files are there, or are now, and the fold is one of them."""
-    if not 0 <= config["fold"] < config["folds"]:
-        raise ConfigError(f"data.fold={config['fold']} is none of 0 to {config['folds'] - 1} (data.folds)")
+    """``data=mr``: its files are there, or are now."""
     return MR.check(config)
 
 
@@ -204,6 +241,33 @@ def check_horse_colic(config: Mapping[str, Any]) -> set[str]:
     """``data=horse_colic``: its file is there, or is now, and its empty cells have somewhere to go."""
     _filled("horse_colic", config)
     return HORSE_COLIC.check(config)
+
+
+def cifar10_unpacked(root: str) -> Path | None:
+    """The folder of the unpacked archive, if it holds all batches whole."""
+    folder = Path(root).expanduser() / CIFAR10_FOLDER
+    paths = [folder / name for name in CIFAR10_BATCHES]
+    return folder if all(path.is_file() and path.stat().st_size == CIFAR10_BYTES for path in paths) else None
+
+
+def check_cifar10(config: Mapping[str, Any]) -> set[str]:
+    """``data=cifar10``: its archive or batches are there, or are now."""
+    return set() if cifar10_unpacked(str(config["root"])) else CIFAR10.check(config)
+
+
+def check_emotions(config: Mapping[str, Any]) -> set[str]:
+    """``data=emotions``: its files are there, or are now."""
+    return EMOTIONS.check(config)
+
+
+def check_enron(config: Mapping[str, Any]) -> set[str]:
+    """``data=enron``: its files are there, or are now."""
+    return ENRON.check(config)
+
+
+def check_yeast(config: Mapping[str, Any]) -> set[str]:
+    """``data=yeast``: its files are there, or are now."""
+    return YEAST.check(config)
 
 
 def _filled(name: str, config: Mapping[str, Any]) -> None:

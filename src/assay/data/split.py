@@ -111,12 +111,16 @@ def _shares(sizes: Mapping[int, int], fraction: float, total: int) -> dict[int, 
     return shares
 
 
+def copies_of(groups: Sequence[int]) -> list[str]:
+    """The note on copies, where there are any."""
+    copies = len(groups) - len(set(groups))
+    noun = "example is a copy" if copies == 1 else "examples are copies"
+    return [f"{copies:,} {noun} of another; copies stay in one split"] if copies else []
+
+
 def notes_of(strata: Sequence[int], groups: Sequence[int], field: Field) -> list[str]:
     """What a reader should know of a cut: copies, and classes too rare to be tested."""
-    notes = []
-    if copies := len(groups) - len(set(groups)):
-        noun = "example is a copy" if copies == 1 else "examples are copies"
-        notes.append(f"{copies:,} {noun} of another; copies stay in one split")
+    notes = copies_of(groups)
     if field.kind != "number":
         seen: dict[int, set[int]] = defaultdict(set)
         for stratum, group in zip(strata, groups, strict=True):

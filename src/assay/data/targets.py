@@ -43,6 +43,8 @@ def read_target(
     *,
     separator: str | None = None,
     missing: Sequence[str] = ("",),
+    table: bool = False,
+    constant: bool = False,
 ) -> Target:
     """Reads the label column(s) of the training file and of others, which may hold nothing unseen in training.
 
@@ -52,6 +54,8 @@ def read_target(
         target: auto, class, labels or number.
         separator: between the labels of one cell.
         missing: what an empty cell looks like.
+        table: of columns, where several labels in one cell cannot be divided.
+        constant: keep a label that is the same in every row: a published set is as it is.
     Raises:
         ConfigError: an empty, unreadable or unseen label, with its line; only one class.
     """
@@ -59,9 +63,10 @@ def read_target(
         raise ConfigError(f"data.target={target} is none of auto, class, labels, number")
     several = len(label) > 1
     if target == "labels" and not several and separator is None:
+        joined = "" if table else ", or labels joined in one cell with data.label_separator"
         raise ConfigError(
-            f"data.target=labels needs several columns of 0 and 1, data.label=[a,b], "
-            f"or labels joined in one cell with data.label_separator; data.label={label[0]} is one column"
+            f"data.target=labels needs several columns of 0 and 1, data.label=[a,b]{joined}; "
+            f"data.label={label[0]} is one column"
         )
     if target in ("class", "number") and (several or separator is not None):
         given = f"data.label=[{','.join(label)}]" if several else f"data.label_separator={separator}"
@@ -69,7 +74,7 @@ def read_target(
     if several and separator is not None:
         raise ConfigError(f"data.label_separator={separator} divides one column; data.label names {len(label)}")
     if several:
-        return _flags(files, label)
+        return _flags(files, label, constant)
     if separator is not None:
         return _separated(files, label[0], separator, missing)
     name = label[0]
@@ -153,7 +158,7 @@ def _classes(files: Mapping[str, Columns], name: str, target: str) -> Target:
     return Target("class", tuple(names), result, f"{name}: {len(names)} classes{override}")
 
 
-def _flags(files: Mapping[str, Columns], label: Sequence[str]) -> Target:
+def _flags(files: Mapping[str, Columns], label: Sequence[str], constant: bool) -> Target:
     values: dict[str, list[list[int]]] = {}
     for split, file in files.items():
         columns = []
@@ -165,7 +170,7 @@ def _flags(files: Mapping[str, Columns], label: Sequence[str]) -> Target:
                 shown = "is empty" if not cells[row] else f"is {cells[row]!r}"
                 raise ConfigError(f"{file.at(row)}: {name} {shown}; a column of several labels holds 0 or 1")
             columns.append([_YES_NO[cell] for cell in cells])
-            if split == "train" and len(set(columns[-1])) == 1:
+            if split == "train" and len(set(columns[-1])) == 1 and not constant:
                 raise ConfigError(
                     f"{file.path}: {name} is {cells[0]} in every row, only one class; leave it out of data.label"
                 )

@@ -8,8 +8,9 @@ from itertools import chain
 
 from assay.data.delimited import read_text
 from assay.data.examples import Examples
+from assay.data.folds import cutting
 from assay.data.preprocessing.text import TextPreprocessing
-from assay.data.tables import joined_labels, positions_of
+from assay.data.tables import joined_labels
 from assay.data.text_set import prepared
 from assay.data.tokenizers import Tokenizer
 
@@ -32,6 +33,8 @@ class TextCSV:
         batch_size: examples per batch, or "full".
         split_seed: of the split.
         epochs: passes over the training split that the trainer makes by default.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
+        groups: a column whose equal cells (a patient, an author) stay in one split.
     Raises:
         ConfigError: anything wrong with a file, with its line.
     """
@@ -56,12 +59,16 @@ class TextCSV:
         batch_size: int | str = 32,
         split_seed: int = 0,
         epochs: int = 10,
+        fold: int | None = None,
+        folds: int | None = None,
+        groups: str | None = None,
     ) -> None:
         self.path, self.text, self.label = path, text, label
         self.val_path, self.test_path = val_path, test_path
         self.target, self.label_separator, self.delimiter, self.encoding = target, label_separator, delimiter, encoding
         self.tokenizer, self.max_length = tokenizer, max_length
         self.batch_size, self.split_seed, self.epochs = batch_size, split_seed, epochs
+        self.cutting, self.groups = cutting(fold, folds), groups
         self.source_name = os.path.basename(path)
         self.notes: list[str] = []
         self.splits: dict[str, Examples] = {}
@@ -79,10 +86,11 @@ class TextCSV:
             self.label_separator,
             self.delimiter,
             self.encoding,
+            self.groups,
         )
         label, field = joined_labels(table.target, list(table.texts))
         texts = list(chain.from_iterable(table.texts.values()))
-        positions, notes = positions_of(table.texts, label, field, self.split_seed)
+        positions, notes = self.cutting(table.texts, label, field, self.split_seed, table.groups)
         preprocessing = self.fitted or TextPreprocessing(self.tokenizer, self.max_length, self.text)
         made = prepared(texts, label, field, positions, preprocessing, self.fitted is None)
         self.preprocessing, self.spec, self.digest = made.preprocessing, made.spec, made.digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,6 +12,7 @@ from assay.contracts import DataSpec, Field
 from assay.data.dataset import cut, sha256
 from assay.data.download import Download
 from assay.data.examples import Dense, Examples
+from assay.data.folds import Cut
 from assay.data.preprocessing.text import TextPreprocessing
 from assay.data.tables import joined_labels, positions_of
 from assay.data.targets import Target
@@ -20,8 +21,6 @@ from assay.errors import ConfigError
 
 Texts = Mapping[str, tuple[list[str], list[int]]]
 """split -> texts and class numbers; "train" comes first."""
-Cut = Callable[[Mapping[str, Sequence[Hashable]], Tensor, Field, int], tuple[dict[str, Tensor], list[str]]]
-"""(split -> sources, label, field, seed) -> positions of train, val and test, and notes."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from assay.data.folds import cutting
 from assay.data.sources import TREC
 from assay.data.text_set import Texts, TextSet, labelled_lines
 from assay.data.tokenizers import Tokenizer
@@ -36,6 +37,8 @@ def trec(
     batch_size: int | str = 50,
     split_seed: int = 0,
     epochs: int = 10,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TextSet:
     """5,452 training and 500 test questions of 6 coarse or 50 fine classes. Li and Roth 2002.
 
@@ -45,6 +48,7 @@ def trec(
         root: holds trec with train_5500.label and TREC_10.label, or the same as train.txt and test.txt.
         classes: 6 or 50; eight of the fine ones have no test question.
         tokenizer, max_length, batch_size, split_seed, epochs: see :class:`TextSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     Raises:
         ConfigError: another number of classes.
     """
@@ -57,7 +61,7 @@ def trec(
     source = "UIUC question classification (Li and Roth 2002, Learning Question Classifiers)"
     read = partial(_read, number=number)
     facts = (root, tokenizer, max_length, batch_size, epochs, split_seed)
-    return TextSet(TREC, read, names, source, "not stated", *facts)
+    return TextSet(TREC, read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
 
 
 def _read(root: str, number: dict[str, int]) -> Texts:

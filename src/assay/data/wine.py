@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from assay.data.folds import cutting
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
 from assay.data.shipped import shipped_classes
@@ -27,7 +28,13 @@ _FEATURES = (
 
 
 def wine(
-    scaling: Scaling, impute: Imputation, batch_size: int | str = 16, split_seed: int = 0, epochs: int = 40
+    scaling: Scaling,
+    impute: Imputation,
+    batch_size: int | str = 16,
+    split_seed: int = 0,
+    epochs: int = 40,
+    fold: int | None = None,
+    folds: int | None = None,
 ) -> TableSet:
     """178 wines of three growers by 13 chemical measurements. Forina et al. 1988.
 
@@ -35,7 +42,10 @@ def wine(
 
     Args:
         scaling, impute, batch_size, split_seed, epochs: see :class:`TableSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
     """
     source = "UCI Wine recognition (Forina et al. 1988), as scikit-learn ships it"
     read = partial(shipped_classes, "wine", "wine_data.csv", _FEATURES)
-    return TableSet(read, (), source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs)
+    return TableSet(
+        read, (), source, "CC BY 4.0", scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds)
+    )

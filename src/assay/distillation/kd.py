@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from assay.contracts import Batch, DataSpec, Output, Term
 from assay.errors import ConfigError
+from assay.losses.terms import term
 
 
 class Teacher(Protocol):
@@ -25,6 +26,7 @@ class KnowledgeDistillation(nn.Module):
     Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2.
     Differs from the paper: the soft term is the KL divergence, their cross-entropy less the teacher's entropy, which
     has the same gradient and is zero for a perfect student. Labels are distilled each as its own two-way distribution.
+    Weighted examples count in both terms.
 
     Args:
         objective: the wrapped one; its terms are scaled by 1-α.
@@ -53,10 +55,10 @@ class KnowledgeDistillation(nn.Module):
         terms = self.objective(output, batch)
         if self.alpha == 0:
             return terms
-        scaled = {name: Term((1 - self.alpha) * term.total, term.weight) for name, term in terms.items()}
+        scaled = {name: Term((1 - self.alpha) * one.total, one.weight) for name, one in terms.items()}
         divergence = kl(self._teacher[0](batch), output, self.temperature)
-        count = divergence.numel()
-        return {**scaled, "distillation": Term(self.alpha * self.temperature**2 * divergence.sum(), count)}
+        soft = term(divergence, None, batch.get("weight"))
+        return {**scaled, "distillation": Term(self.alpha * self.temperature**2 * soft.total, soft.weight)}
 
 
 def kl(teacher: Output, student: Output, temperature: float) -> Tensor:

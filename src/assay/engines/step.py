@@ -14,7 +14,9 @@ exchange of the first gradients while the last are computed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -31,6 +33,12 @@ def divide(terms: Mapping[str, Term]) -> Tensor:
     """Σ total / weight: the loss of one batch."""
     losses = [term.total / term.weight for term in terms.values()]
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def _required(function: Callable[..., Any]) -> set[str]:
+    """The arguments that a function cannot do without."""
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.default is inspect.Parameter.empty}
 
 
 class Together(Protocol):
@@ -56,10 +64,12 @@ class Step:
     Args:
         task: its ``terms`` are what is minimised; it holds the objective.
         network: the task's network, on its device.
-        optimizer: over the parameters of network and objective.
+        optimizer: over the parameters of network and objective. One whose ``step`` cannot do without a closure
+            (L-BFGS) gets one that computes loss and gradients of this batch anew.
         streams: where dropout draws.
         augment: batch -> batch, before the network sees it.
         clip: of the gradients, in place.
+        constraint: of the weights, in place, after each step.
         average: EMA, updated after each step.
         schedule: of the optimiser's rates.
         ranks: the processes that share it; None for one alone.
@@ -74,6 +84,7 @@ class Step:
         streams: KeyedStreams,
         augment: Callable[[Batch, int], Batch] | None = None,
         clip: Callable[[list[Tensor]], Any] | None = None,
+        constraint: Callable[[], Any] | None = None,
         average: Any = None,
         schedule: Any = None,
         ranks: Together | None = None,
@@ -84,9 +95,11 @@ class Step:
         self.streams = streams
         self.augment = augment
         self.clip = clip
+        self.constraint = constraint
         self.average = average
         self.schedule = schedule
         self.ranks = ranks
+        self.searches = "closure" in _required(type(optimizer).step)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     @property
@@ -114,8 +127,26 @@ class Step:
             epoch: counted from 0, for augmentation.
             number: of the step, counted from 0, for the streams.
             backward: how to differentiate (a loop with loss scaling passes its own).
-            move: how to step the optimiser (a loop that counts steps passes its own).
+            move: how to step the optimiser (a loop that counts steps passes its own); it hands on a closure.
         """
+        move = self.optimizer.step if move is None else move
+        if self.searches:
+            loss = self._search(partial(self._gradients, micro_batches, epoch, number, backward), move)
+        else:
+            loss = self._gradients(micro_batches, epoch, number, backward)
+            move()
+        if self.constraint is not None:
+            self.constraint()
+        if self.average is not None:
+            self.average.update()
+        if self.schedule is not None:
+            self.schedule.stepped()
+        return loss
+
+    def _gradients(
+        self, micro_batches: Sequence[Batch], epoch: int, number: int, backward: Callable[..., Any]
+    ) -> Tensor:
+        """Of the loss at the weights as they are, clipped, and the loss."""
         self.optimizer.zero_grad()
         if len(micro_batches) == 1 and self.ranks is None:
             loss = divide(self._terms(micro_batches[0], epoch, number))
@@ -127,15 +158,22 @@ class Step:
             loss = self._accumulate(micro_batches, epoch, number, backward)
         if self.clip is not None:
             self.clip(self.parameters)
-        if move is None:
-            self.optimizer.step()
-        else:
-            move()
-        if self.average is not None:
-            self.average.update()
-        if self.schedule is not None:
-            self.schedule.stepped()
         return loss
+
+    @staticmethod
+    def _search(gradients: Callable[[], Tensor], move: Callable[..., Any]) -> Tensor:
+        """Lets the optimiser ask for gradients at points of its own, all of one function: the streams are keyed by the
+        step. Returns the loss at the first of them, where every other optimiser's is."""
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            loss = gradients()
+            if not losses:
+                losses.append(loss)
+            return loss
+
+        move(closure)
+        return losses[0]
 
     def _terms(self, batch: Batch, epoch: int, number: int, micro: int = 0) -> dict[str, Term]:
         if self.augment is not None:

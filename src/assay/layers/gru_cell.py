@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.layers.normalization import has_shift
-from assay.layers.recurrent import last_valid
+from assay.layers.recurrent import Carried, Stepped, last_valid
 
 State = tuple[Tensor]
 
@@ -41,6 +41,18 @@ class KernelGRU(nn.Module):
         if mask is None:
             return states, (h[0],)
         return states, (last_valid(states, mask, None if state is None else state[0]),)
+
+    def zeros(self, x: Tensor) -> Carried:
+        return (x.new_zeros(len(x), self.kernel.hidden_size),)
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        xr, xz, xn = F.linear(x, input_weight, input_bias).chunk(3, -1)
+        hr, hz, hn = F.linear(state[0], recurrent_weight, bias).chunk(3, -1)
+        r, z = (xr + hr).sigmoid(), (xz + hz).sigmoid()
+        n = (xn + r * hn).tanh()
+        return Stepped((z * state[0] + (1 - z) * n,), _units(r, z, n))
 
 
 class LoopGRU(nn.Module):
@@ -93,3 +105,27 @@ class LoopGRU(nn.Module):
             h = h_new if valid is None else torch.where(valid[t], h_new, h)
             states.append(h)
         return torch.stack(states, 1), (h,)
+
+    def zeros(self, x: Tensor) -> Carried:
+        return (x.new_zeros(len(x), self.sizes[1]),)
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """One turn of the loop, see :class:`assay.layers.recurrent.Steps`."""
+        (h,) = state
+        gates, new = F.linear(x, self.weight_x).split(self.sizes, -1)
+        gates, new = self.norm_x[0](gates), self.norm_x[1](new)
+        if self.bias is not None:
+            gate_bias, new_bias = self.bias.split(self.sizes)
+            gates, new = gates + gate_bias, new + new_bias
+        gate_weight, new_weight = self.weight_h.split(self.sizes)
+        r, z = (gates + self.norm_h[0](F.linear(h, gate_weight))).sigmoid().chunk(2, -1)
+        if self.before:
+            n = (new + self.norm_h[1](F.linear(r * h, new_weight))).tanh()
+        else:
+            n = (new + r * self.norm_h[1](F.linear(h, new_weight))).tanh()
+        return Stepped((z * h + (1 - z) * n,), _units(r, z, n))
+
+
+def _units(r: Tensor, z: Tensor, n: Tensor) -> dict[str, tuple[str, Tensor]]:
+    """torch's z is 1 - u: where it is near 1 the state stays."""
+    return {"reset": ("sigmoid", r), "keep": ("sigmoid", z), "candidate": ("tanh", n)}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from assay.layers.recurrent import last_valid
+from assay.layers.recurrent import Carried, Stepped, last_valid
 
 State = tuple[Tensor, Tensor]
 
@@ -47,6 +47,18 @@ class KernelLSTM(nn.Module):
             return states, (h[0], c[0])
         states, c = self._hold(x, mask, start)
         return states, (last_valid(states, mask, None if state is None else state[0]), c)
+
+    def zeros(self, x: Tensor) -> Carried:
+        zero = x.new_zeros(len(x), self.kernel.hidden_size)
+        return zero, zero
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        i, f, g, o = (F.linear(x, input_weight, input_bias) + F.linear(state[0], recurrent_weight, bias)).chunk(4, -1)
+        i, f, o, g = i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh()
+        c = f * state[1] + i * g
+        return Stepped((o * c.tanh(), c), _units(i, f, o, g))
 
     def _hold(self, x: Tensor, mask: Tensor, start: State | None) -> tuple[Tensor, Tensor]:
         """The kernel, with c held at padded positions."""
@@ -109,6 +121,22 @@ class NormalizedLSTM(nn.Module):
                 h, c = torch.where(valid[t], h_new, h), torch.where(valid[t], c_new, c)
             states.append(h)
         return torch.stack(states, 1), (h, c)
+
+    def zeros(self, x: Tensor) -> Carried:
+        zero = x.new_zeros(len(x), self.weight_h.shape[1])
+        return zero, zero
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """One turn of the loop, see :class:`assay.layers.recurrent.Steps`."""
+        inputs = self.norm_x(F.linear(x, self.weight_x)) + self.bias
+        f, i, o, g = (inputs + self.norm_h(F.linear(state[0], self.weight_h))).chunk(4, -1)
+        i, f, o, g = i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh()
+        c = f * state[1] + i * g
+        return Stepped((o * self.norm_c(c).tanh(), c), _units(i, f, o, g))
+
+
+def _units(i: Tensor, f: Tensor, o: Tensor, g: Tensor) -> dict[str, tuple[str, Tensor]]:
+    return {"input": ("sigmoid", i), "forget": ("sigmoid", f), "output": ("sigmoid", o), "candidate": ("tanh", g)}
 
 
 def in_one_chunk(tensors: list[Tensor]) -> list[Tensor]:

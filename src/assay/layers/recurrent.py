@@ -8,6 +8,7 @@ clears them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,26 @@ from assay.contracts import Encoded
 from assay.errors import ConfigError
 
 Carried = tuple[Tensor, ...]
+
+
+class Stepped(NamedTuple):
+    """One step of a layer, readable: what torch's kernels compute without showing it.
+
+    state: of (B, H) each, as the layer carries it.
+    units: name -> its function (``sigmoid``, ``tanh`` or ``relu``) and its output (B, H): gates, candidates, states.
+    """
+
+    state: Carried
+    units: dict[str, tuple[str, Tensor]]
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """A layer that can also be taken one step at a time, for diagnostics: x (B, D), ``state`` of (B, H) each. Iterated
+    from :meth:`zeros` it gives the layer's own states, and can be differentiated twice on every device."""
+
+    def step(self, x: Tensor, state: Carried) -> Stepped: ...
+    def zeros(self, x: Tensor) -> Carried: ...
 
 
 def directions(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.layers.normalization import has_shift
-from assay.layers.recurrent import last_valid
+from assay.layers.recurrent import Carried, Stepped, last_valid
 
 State = tuple[Tensor]
 
@@ -57,6 +57,17 @@ class KernelRNN(nn.Module):
             return states, (h[0],)
         return states, (last_valid(states, mask, None if state is None else state[0]),)
 
+    def zeros(self, x: Tensor) -> Carried:
+        return (x.new_zeros(len(x), self.kernel.hidden_size),)
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        a = F.linear(x, input_weight, input_bias) + F.linear(state[0], recurrent_weight, bias)
+        f = str(self.kernel.nonlinearity)
+        h = a.relu() if f == "relu" else a.tanh()
+        return Stepped((h,), {"state": (f, h)})
+
 
 class NormalizedRNN(nn.Module):
     """h_t = f(LN(W x_t + U h_{t-1})), the shift of LN in the place of b.
@@ -99,3 +110,14 @@ class NormalizedRNN(nn.Module):
             h = new if valid is None else torch.where(valid[t], new, h)
             states.append(h)
         return torch.stack(states, 1), (h,)
+
+    def zeros(self, x: Tensor) -> Carried:
+        return (x.new_zeros(len(x), len(self.weight_h)),)
+
+    def step(self, x: Tensor, state: Carried) -> Stepped:
+        """One turn of the loop, see :class:`assay.layers.recurrent.Steps`."""
+        a = self.norm(F.linear(x, self.weight_x) + F.linear(state[0], self.weight_h))
+        if self.bias is not None:
+            a = a + self.bias
+        h = a.relu() if self.relu else a.tanh()
+        return Stepped((h,), {"state": ("relu" if self.relu else "tanh", h)})

@@ -10,6 +10,7 @@ from assay.contracts import Encoded
 from assay.errors import ConfigError
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class CNN(nn.Module):
@@ -27,11 +28,11 @@ class CNN(nn.Module):
         hidden_size: of the layer before the head.
         activation: makes an activation.
         normalization: makes a block's normalisation; where it adds a shift, the convolution has no bias.
-        dropout: probability that a hidden unit is dropped.
+        dropout: probability that a hidden unit is dropped; a list has one for each block, then that.
     Shape:
         x (B, C, H, W) -> last (B, hidden_size)
     Raises:
-        ConfigError: the images' size varies, or pool is something else.
+        ConfigError: the images' size varies, pool is something else, or there are not as many rates as layers.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class CNN(nn.Module):
         hidden_size: int,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         depth, height, width = input_size
@@ -55,7 +56,8 @@ class CNN(nn.Module):
         before = (kernel_size - 1) // 2
         after = kernel_size - 1 - before
         blocks: list[nn.Module] = []
-        for size in channels:
+        *dropped, rate = rates(dropout, [False] * len(channels) + [True])
+        for size, after_block in zip(channels, dropped, strict=True):
             norm = normalization(size, spatial_dims=2)
             if before != after:  # an even kernel has one more pixel after the centre than before
                 blocks.append(nn.ZeroPad2d((before, after, before, after)))
@@ -65,10 +67,12 @@ class CNN(nn.Module):
             if height > 1 and width > 1:
                 blocks.append(pools[pool](2))
                 height, width = height // 2, width // 2
+            if after_block:
+                blocks.append(Dropout(after_block))
             depth = size
         self.blocks = nn.Sequential(*blocks)
         self.hidden = nn.Sequential(
-            nn.Flatten(), nn.Linear(depth * height * width, hidden_size), activation(), Dropout(dropout)
+            nn.Flatten(), nn.Linear(depth * height * width, hidden_size), activation(), Dropout(rate)
         )
         self.output_size = hidden_size
 

@@ -7,27 +7,36 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
+from assay.errors import ConfigError
 from assay.layers.highway import Highway
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class HighwayNet(nn.Module):
     """A plain layer to hidden_size, then layers y = H(x)∘T(x) + x∘(1 - T(x)); the task's head is the output layer.
 
     Srivastava, Greff and Schmidhuber, "Highway Networks", 2015, arXiv:1505.00387, the fully connected nets of section
-    3.1. Differs from the paper: the hidden layers' activation and normalisation are parts.
+    3.1. Differs from the paper: the hidden layers' activation and normalisation are parts. With ``shared`` one highway
+    layer is used ``num_layers`` times, as within a step of Zilly et al., "Recurrent Highway Networks", 2017,
+    arXiv:1607.03474, were it not for its input: the gradient of its weights is the sum over the uses.
 
     Args:
         input_size: (D,) of an example.
         hidden_size: of every layer.
         num_layers: highway layers above the plain one.
+        shared: they are one and the same.
         gate_bias: of the transform gates at first.
         activation: makes a layer's activation.
         normalization: makes what stands before it.
-        dropout: probability that an entry is dropped, before the head.
+        dropout: probability that an entry is dropped, before the head; a list has one after each layer, the plain one
+            first.
     Shape:
         x (B, D) -> last (B, hidden_size)
+    Raises:
+        ConfigError: there are not as many rates as layers, or a shared layer would keep running statistics, which of
+            all its uses together are those of none.
     """
 
     def __init__(
@@ -35,21 +44,31 @@ class HighwayNet(nn.Module):
         input_size: tuple[int, ...],
         hidden_size: int,
         num_layers: int,
+        shared: bool,
         gate_bias: float,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         (width,) = input_size
         norm = normalization(hidden_size, spatial_dims=0)
         self.first = nn.Sequential(nn.Linear(width, hidden_size, bias=not has_shift(norm)), norm, activation())
-        self.layers = nn.Sequential(
-            *[Highway(hidden_size, gate_bias, activation, normalization) for _ in range(num_layers)]
-        )
-        self.dropout = Dropout(dropout)
+        made = 1 if shared else num_layers
+        self.layers = nn.ModuleList([Highway(hidden_size, gate_bias, activation, normalization) for _ in range(made)])
+        self.repeats = num_layers if shared else 1
+        if shared and any(isinstance(module, nn.BatchNorm1d) for module in self.layers.modules()):
+            raise ConfigError("model.shared=true with normalization=batch would mix the layers' statistics: use layer")
+        every = rates(dropout, [False] * num_layers + [True])
+        self.between = nn.ModuleList(
+            [Dropout(rate) for rate in every[:-1]]
+        )  # after the plain layer and all but the last
+        self.dropout = Dropout(every[-1])
         self.output_size = hidden_size
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "a vector has no positions"
-        return Encoded(None, self.dropout(self.layers(self.first(x))))
+        x = self.first(x)
+        for layer, dropout in zip(self.repeats * [*self.layers], self.between, strict=True):
+            x = layer(dropout(x))
+        return Encoded(None, self.dropout(x))

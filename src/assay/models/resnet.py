@@ -11,6 +11,7 @@ from assay.contracts import Encoded
 from assay.errors import ConfigError
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class Pad(nn.Module):
@@ -31,6 +32,9 @@ class Pad(nn.Module):
 class Block(nn.Module):
     """y = f(F(x) + shortcut(x)), F two 3x3 convolutions, each normalised, f between them; without shortcut f(F(x)).
 
+    Dropout stands between the convolutions, as in Zagoruyko and Komodakis, "Wide Residual Networks", 2016,
+    arXiv:1605.07146, section 2.4.
+
     Shape:
         x (B, C, H, W) -> (B, size, ⌈H/stride⌉, ⌈W/stride⌉)
     """
@@ -43,11 +47,13 @@ class Block(nn.Module):
         shortcut: nn.Module | None,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
+        dropout: float,
     ) -> None:
         super().__init__()
         self.body = nn.Sequential(
             *convolution(width, size, 3, stride, normalization),
             activation(),
+            *([Dropout(dropout)] if dropout else []),
             *convolution(size, size, 3, 1, normalization),
         )
         self.shortcut = shortcut
@@ -75,12 +81,13 @@ class ResNet(nn.Module):
         shortcut: ``pad`` or ``projection``.
         activation: makes an activation.
         normalization: makes a convolution's normalisation.
-        dropout: probability that an entry is dropped, before the head.
+        dropout: probability that an entry is dropped, before the head; a list has one within the blocks of each of the
+            three stages, then that.
     Shape:
         x (B, C, H, W) -> last (B, 4·width)
     Raises:
-        ConfigError: depth is not 6n + 2, shortcut is something else, one is chosen where there is none, or the number
-            of channels varies.
+        ConfigError: depth is not 6n + 2, shortcut is something else, one is chosen where there is none, there are not
+            four rates, or the number of channels varies.
     """
 
     def __init__(
@@ -92,7 +99,7 @@ class ResNet(nn.Module):
         shortcut: str,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         channels = input_size[0]
@@ -118,13 +125,15 @@ class ResNet(nn.Module):
         self.first = nn.Sequential(*convolution(channels, width, 3, 1, normalization), activation())
         stages: list[nn.Module] = []
         before = width
-        for size in (width, 2 * width, 4 * width):
+        *dropped, last = rates(dropout, [False] * 3 + [True])
+        for size, rate in zip((width, 2 * width, 4 * width), dropped, strict=True):
             for _ in range(blocks):
                 stride = 1 if before == size else 2
-                stages.append(Block(before, size, stride, around(before, size, stride), activation, normalization))
+                beside = around(before, size, stride)
+                stages.append(Block(before, size, stride, beside, activation, normalization, rate))
                 before = size
         self.blocks = nn.Sequential(*stages)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(last)
         self.output_size = before
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:

@@ -10,6 +10,7 @@ from assay.contracts import Encoded
 from assay.errors import ConfigError
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class Student(nn.Module):
@@ -27,11 +28,11 @@ class Student(nn.Module):
         width_mult: multiplies the maps of every block, rounded, one at least.
         activation: makes a block's activation.
         normalization: makes a block's normalisation; where it adds a shift, the depthwise convolution has no bias.
-        dropout: probability that an entry is dropped, before the head.
+        dropout: probability that an entry is dropped, before the head; a list has one after each block, then that.
     Shape:
         x (B, C, H, W) -> last (B, maps of the last block)
     Raises:
-        ConfigError: the images' size varies, or there is no block.
+        ConfigError: the images' size varies, there is no block, or not as many rates as blocks and one.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Student(nn.Module):
         width_mult: float,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         depth, height, width = input_size
@@ -50,7 +51,8 @@ class Student(nn.Module):
         if not channels:
             raise ConfigError("model.channels=[] leaves no block: write the maps of one at least, as [32]")
         blocks: list[nn.Module] = []
-        for maps in channels:
+        *dropped, last = rates(dropout, [False] * len(channels) + [True])
+        for maps, rate in zip(channels, dropped, strict=True):
             size = max(1, round(maps * width_mult))
             norm = normalization(depth, spatial_dims=2)
             block = [
@@ -62,10 +64,12 @@ class Student(nn.Module):
             if height > 1 and width > 1:
                 block.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2
+            if rate:
+                block.append(Dropout(rate))
             blocks.append(nn.Sequential(*block))
             depth = size
         self.blocks = nn.Sequential(*blocks)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(last)
         self.output_size = depth
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:

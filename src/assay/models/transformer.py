@@ -12,6 +12,7 @@ from assay.layers.attention import SelfAttention, attention_mask
 from assay.layers.pooling import mean_valid
 from assay.layers.positions import Learned, Rotary, Sinusoidal
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class Block(nn.Module):
@@ -58,13 +59,15 @@ class Transformer(nn.Module):
     Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762, the encoder of section 3. Differs from the
     paper: a linear projection stands where the paper scales its embeddings by √S; attention weights are dropped out
     too, as its published code does; with ``norm_first`` the states are normalised once more at the end; activation and
-    normalisation are parts.
+    normalisation are parts. With ``shared`` one block is used ``num_layers`` times, all its parameters shared as in Lan
+    et al., "ALBERT", 2019, arXiv:1909.11942, section 3.1: their gradient is the sum over the uses.
 
     Args:
         input_size: (T or None, D) of an example.
         size: S.
         num_heads: divides size.
         num_layers: number of blocks.
+        shared: they are one and the same.
         feedforward_size: of the hidden layer at each position.
         positions: ``sinusoidal``, ``learned``, ``rotary`` or ``none``.
         max_length: of learned positions.
@@ -72,11 +75,13 @@ class Transformer(nn.Module):
         causal: each position sees itself and earlier ones only.
         activation: makes the feed-forward net's activation.
         normalization: makes a block's normalisation.
-        dropout: probability, on the input, on each sub-layer's output and on attention weights.
+        dropout: probability, on the input, on each sub-layer's output and on attention weights; a list has one for the
+            input, then one for each block.
     Shape:
         x (B, T, D), mask (B, T) -> states (B, T, S), last (B, S)
     Raises:
-        ConfigError: num_heads does not divide size, positions is something else, or a state is given.
+        ConfigError: num_heads does not divide size, positions is something else, there are not as many rates as
+            blocks and one, a shared block has several, or a state is given.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Transformer(nn.Module):
         size: int,
         num_heads: int,
         num_layers: int,
+        shared: bool,
         feedforward_size: int,
         positions: str,
         max_length: int,
@@ -92,7 +98,7 @@ class Transformer(nn.Module):
         causal: bool,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         width = input_size[-1]
@@ -108,14 +114,18 @@ class Transformer(nn.Module):
             self.positions = Sinusoidal(size)
         elif positions == "learned":
             self.positions = Learned(size, max_length)
-        self.dropout = Dropout(dropout)
+        first, *each = rates(dropout, [True] * (num_layers + 1))
+        if shared and len(set(each)) > 1:
+            raise ConfigError(f"model.shared=true has one block, so one rate for every use of it, not {each}")
+        self.dropout = Dropout(first)
 
-        def block() -> Block:
+        def block(rate: float) -> Block:
             rotate = Rotary(size // num_heads) if positions == "rotary" else None
-            attention = SelfAttention(size, num_heads, dropout, rotate)
-            return Block(size, feedforward_size, attention, norm_first, activation, normalization, dropout)
+            attention = SelfAttention(size, num_heads, rate, rotate)
+            return Block(size, feedforward_size, attention, norm_first, activation, normalization, rate)
 
-        self.blocks = nn.ModuleList([block() for _ in range(num_layers)])
+        self.blocks = nn.ModuleList([block(rate) for rate in (each[:1] if shared else each)])
+        self.repeats = num_layers if shared else 1
         self.norm = normalization(size, spatial_dims=1) if norm_first else nn.Identity()
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
@@ -123,7 +133,7 @@ class Transformer(nn.Module):
             raise ConfigError("model=transformer carries no state from one input to the next: use model=lstm")
         x = self.dropout(self.positions(self.project(x)))  # (B, T, S)
         allowed = attention_mask(x, mask, self.causal)
-        for block in self.blocks:
+        for block in self.repeats * [*self.blocks]:
             x = block(x, allowed)
         x = self.norm(x)
         if mask is not None:

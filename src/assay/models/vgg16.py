@@ -10,6 +10,7 @@ from assay.contracts import Encoded
 from assay.errors import ConfigError
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
+from assay.layers.rates import rates
 
 
 class VGG16(nn.Module):
@@ -27,11 +28,12 @@ class VGG16(nn.Module):
         hidden_size: of the two layers before the head.
         activation: makes an activation.
         normalization: makes a convolution's normalisation; where it adds a shift, the convolution has no bias.
-        dropout: probability that a hidden unit is dropped.
+        dropout: probability that a hidden unit is dropped; a list has one for each of the five blocks, after its
+            pooling, then one for each of the two hidden layers.
     Shape:
         x (B, C, H, W) -> last (B, hidden_size)
     Raises:
-        ConfigError: the images' size varies.
+        ConfigError: the images' size varies, or there are not seven rates.
     """
 
     def __init__(
@@ -41,14 +43,15 @@ class VGG16(nn.Module):
         hidden_size: int,
         activation: Callable[[], nn.Module],
         normalization: Callable[..., nn.Module],
-        dropout: float,
+        dropout: float | list[float],
     ) -> None:
         super().__init__()
         channels, height, side = input_size
         if channels is None or height is None or side is None:
             raise ConfigError("model=vgg16 needs images of one size: use data.size=…")
         layers: list[nn.Module] = []
-        for count, factor in ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8)):
+        *dropped, first, second = rates(dropout, [False] * 5 + [True] * 2)
+        for (count, factor), rate in zip(((2, 1), (2, 2), (3, 4), (3, 8), (3, 8)), dropped, strict=True):
             for _ in range(count):
                 norm = normalization(factor * width, spatial_dims=2)
                 conv = nn.Conv2d(channels, factor * width, 3, padding=1, bias=not has_shift(norm))
@@ -57,11 +60,13 @@ class VGG16(nn.Module):
             if height > 1 and side > 1:
                 layers.append(nn.MaxPool2d(2))
                 height, side = height // 2, side // 2
+            if rate:
+                layers.append(Dropout(rate))
         self.layers = nn.Sequential(*layers)
         self.hidden = nn.Sequential(
             nn.Flatten(),
-            *(_started(nn.Linear(channels * height * side, hidden_size)), activation(), Dropout(dropout)),
-            *(_started(nn.Linear(hidden_size, hidden_size)), activation(), Dropout(dropout)),
+            *(_started(nn.Linear(channels * height * side, hidden_size)), activation(), Dropout(first)),
+            *(_started(nn.Linear(hidden_size, hidden_size)), activation(), Dropout(second)),
         )
         self.output_size = hidden_size
 

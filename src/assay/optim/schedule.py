@@ -23,7 +23,8 @@ class Schedule:
     """One schedule of one optimiser.
 
     Args:
-        make: a torch scheduler without its optimiser (``_partial_``); it gets ``total_steps`` and ``mode`` if it asks.
+        make: a torch scheduler without its optimiser (``_partial_``); it gets ``total_steps`` if it asks, ``mode`` if
+            that is min or max, and its ``max_lr`` is in each group the same multiple of the group's rate.
         optimizer: whose rates move.
         total_steps: optimiser steps of the whole run.
         mode: ``min`` or ``max``, of the monitored metric.
@@ -33,9 +34,13 @@ class Schedule:
 
     def __init__(self, make: Callable[..., Any], optimizer: Optimizer, *, total_steps: int, mode: str) -> None:
         names = inspect.signature(make).parameters
-        offered = {"total_steps": max(total_steps, 1), "mode": mode}
+        offered: dict[str, Any] = {"total_steps": max(total_steps, 1)} if "total_steps" in names else {}
+        written = getattr(make, "keywords", {})
+        if "mode" in names and names["mode"].default in ("min", "max") and "mode" not in written:
+            offered["mode"] = mode  # CyclicLR's is the shape of its triangles
+        offered |= _scaled(make, optimizer)
         try:
-            self.scheduler: LRScheduler = make(optimizer, **{key: offered[key] for key in offered if key in names})
+            self.scheduler: LRScheduler = make(optimizer, **offered)
         except ZeroDivisionError as error:  # OneCycleLR, where the rise is exactly one step
             raise ConfigError(
                 f"this scheduler cannot divide a run of {total_steps} steps: train longer, or use scheduler=none"
@@ -65,3 +70,12 @@ class Schedule:
         filled = fill({"scheduler": self.scheduler.state_dict(), "left": self._left}, state)
         self.scheduler.load_state_dict(filled["scheduler"])
         self._left = filled["left"]
+
+
+def _scaled(make: Callable[..., Any], optimizer: Optimizer) -> dict[str, list[float]]:
+    """OneCycleLR would raise every group to one rate: {"max_lr": that of each group}, where their rates differ."""
+    highest = getattr(make, "keywords", {}).get("max_lr")
+    rates = [group["lr"] for group in optimizer.param_groups]
+    if not isinstance(highest, int | float) or len(set(rates)) == 1:
+        return {}
+    return {"max_lr": [highest * rate / optimizer.defaults["lr"] for rate in rates]}

@@ -23,7 +23,8 @@ FILES = ("config.yaml", "overrides.yaml", "environment.json", "source.patch", "d
 FILES += ("summary.json", "predictions/test.csv", "predictions/hardest.json", "log.txt", "profile.txt")
 FILES += ("checkpoints/last.ckpt", "checkpoints/previous.ckpt", "checkpoints/best.ckpt")
 FILES += ("artifact/artifact.json", "artifact/weights.safetensors", "figures/curves.png", "figures/confusion.png")
-FILES += ("figures/scatter.png",)
+FILES += ("figures/scatter.png", "figures/grad_norm.png", "figures/dead_units.png", "figures/saturated_units.png")
+FILES += ("figures/hessian.png", "figures/hessian.json", "figures/jacobian.png", "figures/jacobian.json")
 _LOG_BYTES = 60_000
 
 

@@ -31,7 +31,8 @@ from assay.review.wandb_log import Outcome
 
 POLL_SECONDS = 1.0
 AXIS = "trainer/step"
-PLAIN_FIGURES = ("curves", "confusion")  # these show scores; every other figure may show data
+PLAIN_FIGURES = ("curves", "confusion", "lr_finder")  # these show scores; every other figure may show data
+PLAIN_FIGURES += ("grad_norm", "dead_units", "saturated_units", "hessian", "jacobian")  # these weights and units
 TABLE_ROWS = 10_000
 _GOOD_ENDS = ("done", "pruned")
 

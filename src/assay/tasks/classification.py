@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.contracts import Batch, DataSpec, Output, Streams, Term
+from assay.tasks.thresholds import Half
 
 
 class Classifier(nn.Module):
@@ -44,11 +45,13 @@ class Classification:
     Args:
         spec: of the data; ``label`` is a class or labels.
         objective: a loss, perhaps wrapped.
+        thresholds: size -> (L,), from which probability each label is answered; None: one half.
     """
 
     monitor_mode = "max"
 
-    def __init__(self, spec: DataSpec, objective: nn.Module) -> None:
+    def __init__(self, spec: DataSpec, objective: nn.Module, thresholds: Any = None) -> None:
+        self.thresholds = Half() if thresholds is None else thresholds
         self.kind = spec.label.kind
         self.size = int(spec.label.size or 0)
         self.names = spec.label.names
@@ -75,13 +78,16 @@ class Classification:
         }
 
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]:
+        return self._scores(readings, self.answered)
+
+    def _scores(self, readings: Mapping[str, Tensor], answered: Callable[[Tensor], Tensor]) -> dict[str, float]:
         from torchmetrics.functional import classification as metrics
 
         label, log_probs = readings["label"], readings["log_probs"]
         loss = float(readings["loss"].double().mean())
         options: dict[str, Any]
         if self.kind == "labels":
-            present = log_probs[..., 1].exp()
+            present = answered(log_probs).long()
             options = {"num_labels": self.size, "validate_args": False}
             values = {
                 "accuracy": metrics.multilabel_accuracy(present, label, average="micro", **options),
@@ -98,8 +104,22 @@ class Classification:
             }
         return {**{name: float(value) for name, value in values.items()}, "log_loss": loss}
 
+    def answered(self, log_probs: Tensor) -> Tensor:
+        """(…, L, 2) -> (…, L) bool: the labels whose probability is over their threshold."""
+        return log_probs[..., 1].exp().double() > self.thresholds(self.size).to(log_probs.device)
+
+    def settle(self, validation: Callable[[], Mapping[str, Tensor]]) -> dict[str, Any]:
+        """Thresholds, from readings of the validation split by the weights that are tested."""
+
+        def held() -> tuple[Tensor, Tensor]:
+            readings = validation()
+            return readings["log_probs"][..., 1].exp(), readings["label"]
+
+        chosen = self.thresholds.settle(held)
+        return {"thresholds": chosen} if chosen else {}
+
     def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
-        """What always answering the training split's class shares would score."""
+        """What always answering the training split's class shares would score; labels from one half."""
         label = readings["label"]
         if self.kind == "labels":
             share = train_labels.double().mean(0).clamp(1e-6, 1 - 1e-6)  # (L,)
@@ -113,15 +133,15 @@ class Classification:
             "log_probs": log_probs,
             "loss": nll.mean(-1) if self.kind == "labels" else nll,
         }
-        return "majority", self.scores(constant)
+        return "majority", self._scores(constant, lambda log_probs: log_probs.argmax(-1))
 
     def table(self, answers: Tensor) -> tuple[list[str], list[float]]:
         """Per example: the predicted name, and its probability. Labels are joined by ``|``; their probability is that
         of the whole set, taken as independent."""
         if self.kind == "labels":
-            present = answers.argmax(-1).bool()  # (B, L)
+            present = self.answered(answers)
             names = ["|".join(n for n, on in zip(self.names, row, strict=True) if on) for row in present.tolist()]
-            return names, answers.max(-1).values.sum(-1).exp().tolist()
+            return names, torch.where(present, answers[..., 1], answers[..., 0]).sum(-1).exp().tolist()
         best = answers.max(-1)
         return [self.names[i] for i in best.indices.tolist()], best.values.exp().tolist()
 

@@ -22,6 +22,7 @@ TABLE = Field("table", (4,), cardinalities=(0, 3, 0, 4))
 EXAMPLES = {
     "image": (IMAGE, torch.randn(5, 2, 3, 4)),
     "text": (TEXT, torch.tensor([[2, 3, 2, 0], [5, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]])),
+    "sequence": (Field("sequence", (3, 2)), torch.randn(5, 3, 2)),
     "table": (TABLE, torch.tensor([[0.5, 1, -2.0, 3], [1.5, 0, 4.0, 2]])),
 }
 STEMS = [(name, kind) for name in options("stem") for kind in option("stem", name)]

@@ -35,8 +35,14 @@ class Preprocessing(Protocol):
 def from_json(plain: Mapping[str, Any]) -> Preprocessing:
     """The fitted preprocessing that ``to_json`` described."""
     from assay.data.preprocessing.image import ImagePreprocessing
+    from assay.data.preprocessing.sequence import SequencePreprocessing
     from assay.data.preprocessing.table import TablePreprocessing
     from assay.data.preprocessing.text import TextPreprocessing
 
-    kinds = {"image": ImagePreprocessing, "text": TextPreprocessing, "table": TablePreprocessing}
+    kinds: dict[str, Any] = {
+        "image": ImagePreprocessing,
+        "sequence": SequencePreprocessing,
+        "table": TablePreprocessing,
+        "text": TextPreprocessing,
+    }
     return kinds[plain["type"]].from_json(plain)

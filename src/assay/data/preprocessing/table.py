@@ -25,7 +25,8 @@ class TablePreprocessing:
     """Numbers filled and scaled, categories numbered, in the order of the features: (N, D) float32.
 
     A category's code is its place in ``categories_``, counted from 1, alphabetically; 0 is a category that the training
-    split does not hold. An empty cell of a category is the category "".
+    split does not hold. An empty cell of a category is the category "". Where ``impute`` flags gaps, a column of 0 and
+    1 follows the features for each number that it flags: (N, D + G).
 
     Args:
         features: names of the columns (D).
@@ -69,16 +70,25 @@ class TablePreprocessing:
 
     def field(self) -> Field:
         """What the source field is, after :meth:`fit`."""
-        sizes = tuple(0 if name not in self.categories_ else len(self.categories_[name]) + 1 for name in self.features)
-        return Field("table", (len(self.features),), names=tuple(self.features), cardinalities=sizes)
+        sizes = [0 if name not in self.categories_ else len(self.categories_[name]) + 1 for name in self.features]
+        names = [*self.features, *self._flags()]
+        sizes += [0] * len(self._flags())
+        return Field("table", (len(names),), names=tuple(names), cardinalities=tuple(sizes))
+
+    def _flags(self) -> list[str]:
+        """Names of the columns that say where a number was empty."""
+        numbers = [name for name, is_number in zip(self.features, self.numeric, strict=True) if is_number]
+        return [f"{numbers[place]} empty" for place in self.impute.flagged_]
 
     def __call__(self, raws: Sequence[Row]) -> dict[str, Column]:
         return {"source": Dense(self._transform(raws, self._ids(raws)))}
 
     def _transform(self, rows: Sequence[Row], ids: Sequence[str]) -> Tensor:
         columns = self._columns(rows)
-        x = self.scaling.transform(self.impute.transform(self._matrix(columns, ids)))  # (N, numbers) float64
-        result = torch.zeros(len(rows), len(self.features))
+        read = self._matrix(columns, ids)
+        x = self.scaling.transform(self.impute.transform(read))  # (N, numbers) float64
+        result = torch.zeros(len(rows), len(self.features) + len(self.impute.flagged_))
+        result[:, len(self.features) :] = read[:, self.impute.flagged_].isnan().to(torch.float32)
         result[:, [place for place, is_number in enumerate(self.numeric) if is_number]] = x.to(torch.float32)
         for place, name in enumerate(self.features):
             if not self.numeric[place]:
@@ -121,8 +131,9 @@ class TablePreprocessing:
                     raise ConfigError(f"{ids[bad[0]]}: {name}={cells[bad[0]]!r} {why_no_number(cells[bad[0]])}")
                 read.append(values)
             gap = next((row for row, value in enumerate(cells) if value in self.missing), None)
-            if gap is not None and not self.impute.fills:
-                raise ConfigError(f"{ids[gap]}: {name} is empty; fill it in, or train with impute=mean")
+            if gap is not None and (self.impute.drops or not self.impute.fills):
+                why = "; impute=drop left such rows out" if self.impute.drops else ""
+                raise ConfigError(f"{ids[gap]}: {name} is empty{why}; fill it in, or train with impute=mean")
         return torch.tensor(read, dtype=torch.float64).reshape(len(read), len(ids)).T
 
     def read(self, paths: Sequence[str]) -> tuple[list[str], list[Row]]:
@@ -151,7 +162,7 @@ class TablePreprocessing:
     def show(self, value: Tensor) -> str:
         """One example (D,), as the model sees its numbers and as the file names its categories."""
         parts = []
-        for name, number in zip(self.features, value.tolist(), strict=True):
+        for name, number in zip([*self.features, *self._flags()], value.tolist(), strict=True):
             known = self.categories_.get(name)
             parts.append(f"{name}={f'{number:.3g}' if known is None else known[int(number) - 1] if number else '?'}")
         return " ".join(parts)

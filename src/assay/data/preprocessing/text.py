@@ -91,8 +91,7 @@ class TextPreprocessing:
 
     def show(self, value: Tensor) -> str:
         """Tokens of one example's ids (T,)."""
-        tokens = [self.tokenizer.vocabulary_[number] for number in value.tolist() if number != PADDING_ID]
-        return ("" if all(len(token) == 1 for token in tokens) else " ").join(tokens)
+        return self.tokenizer.show([number for number in value.tolist() if number != PADDING_ID])
 
     def to_json(self) -> dict[str, Any]:
         settings = {"max_length": self.max_length, "column": self.column}

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 
 class Tokenizer(Protocol):
-    """``vocabulary_`` lists the tokens by id; 0 is padding, 1 unknown."""
+    """``vocabulary_`` lists the tokens by id; 0 is padding, 1 unknown. ``show`` writes ids as a person reads them."""
 
     vocabulary_: list[str]
 
     def fit(self, texts: Iterable[str]) -> Tokenizer: ...
     def encode(self, text: str) -> list[int]: ...
+    def show(self, ids: Sequence[int]) -> str: ...
     def to_json(self) -> dict[str, Any]: ...
 
 
 def from_json(plain: Mapping[str, Any]) -> Tokenizer:
     """The fitted tokenizer that ``to_json`` described."""
+    from assay.data.tokenizers.bpe import BPE
     from assay.data.tokenizers.char import Char
     from assay.data.tokenizers.word import Word
 
-    kinds: dict[str, type[Char] | type[Word]] = {"char": Char, "word": Word}
+    kinds: dict[str, type[BPE] | type[Char] | type[Word]] = {"bpe": BPE, "char": Char, "word": Word}
     return kinds[plain["type"]].from_json(plain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay.data.tokenizers.vocabulary import SPECIAL, UNKNOWN_ID, count_tokens
@@ -29,6 +29,9 @@ class Char:
     def encode(self, text: str) -> list[int]:
         """Ids of the characters; never empty: an empty text is one unknown token."""
         return [self._ids.get(character, UNKNOWN_ID) for character in text] or [UNKNOWN_ID]
+
+    def show(self, ids: Sequence[int]) -> str:
+        return "".join(self.vocabulary_[number] for number in ids)
 
     def to_json(self) -> dict[str, Any]:
         return {"type": "char", "vocabulary_": self.vocabulary_}

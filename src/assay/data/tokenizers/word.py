@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay.data.tokenizers.vocabulary import SPECIAL, UNKNOWN_ID, count_tokens
 from assay.errors import ConfigError
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")  # a word with its apostrophes, or one mark
+
+
+def words_of(text: str, lowercase: bool) -> list[str]:
+    """Words with their apostrophes, and marks one by one; none holds white space."""
+    return _TOKEN.findall(text.lower() if lowercase else text)
 
 
 class Word:
@@ -33,7 +38,7 @@ class Word:
         self._ids: dict[str, int] = {}
 
     def tokens(self, text: str) -> list[str]:
-        return _TOKEN.findall(text.lower() if self.lowercase else text)
+        return words_of(text, self.lowercase)
 
     def fit(self, texts: Iterable[str]) -> Word:
         return self._use(count_tokens(map(self.tokens, texts), self.min_count, self.max_size))
@@ -46,6 +51,9 @@ class Word:
     def encode(self, text: str) -> list[int]:
         """Ids of the tokens; never empty: a text without any is one unknown token."""
         return [self._ids.get(token, UNKNOWN_ID) for token in self.tokens(text)] or [UNKNOWN_ID]
+
+    def show(self, ids: Sequence[int]) -> str:
+        return " ".join(self.vocabulary_[number] for number in ids)
 
     def to_json(self) -> dict[str, Any]:
         settings = {"min_count": self.min_count, "max_size": self.max_size, "lowercase": self.lowercase}

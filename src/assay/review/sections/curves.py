@@ -9,6 +9,7 @@ from assay.review import charts, numerals
 from assay.review.facts import Run
 from assay.review.html import Html, tag
 from assay.review.page import folded, number, right_head, row_head, table
+from assay.review.sections.diagnostics import PREFIXES
 from assay.screens import lower_is_better
 
 _MOST_ROWS = 40
@@ -34,7 +35,7 @@ def curves(run: Run) -> list[Html]:
         drawn.append(charts.lines("Learning rate", [charts.Series("train/lr", held["train/lr"])], best=best))
     if gradients := [name for name in held if name.startswith("grad_norm/")]:
         drawn.append(_gradients(run, gradients))
-    others = [name for name in held if not name.startswith(("train/", "val/", "test/", "grad_norm/"))]
+    others = [name for name in held if not name.startswith(("train/", "val/", "test/", *PREFIXES))]
     others += [name for name in held if name.startswith("train/") and name not in ("train/loss", "train/lr")]
     drawn += [charts.lines(name, [charts.Series(name, held[name])], best=best) for name in others[:_MOST_CHARTS]]
     how = "Point at a curve, or focus it and use the arrow keys, to read its values."

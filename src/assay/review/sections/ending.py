@@ -72,4 +72,11 @@ _FILES = {
     "figures/curves.png": "curves, for a report",
     "figures/confusion.png": "confusion matrix, for a report",
     "figures/scatter.png": "prediction over target, for a report",
+    "figures/grad_norm.png": "norm of the gradient by layer",
+    "figures/dead_units.png": "dead units by layer",
+    "figures/saturated_units.png": "saturated units by layer",
+    "figures/hessian.png": "spectrum of the training loss's Hessian",
+    "figures/hessian.json": "its numbers",
+    "figures/jacobian.png": "singular values of the state's Jacobian",
+    "figures/jacobian.json": "its numbers",
 }

@@ -1,0 +1,36 @@
+"""Enron: what an electronic letter is about."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from assay.data.folds import cutting
+from assay.data.mulan import MISSING, read_mulan
+from assay.data.preprocessing.impute import Imputation
+from assay.data.preprocessing.scaling import Scaling
+from assay.data.sources import ENRON
+from assay.data.table_set import TableSet
+
+
+def enron(
+    root: str,
+    scaling: Scaling,
+    impute: Imputation,
+    batch_size: int | str = 32,
+    split_seed: int = 0,
+    epochs: int = 30,
+    fold: int | None = None,
+    folds: int | None = None,
+) -> TableSet:
+    """1,123 training and 579 test letters, 1,001 words that each holds or not, 53 labels. Klimt and Yang 2004.
+
+    Mulan's split; a tenth of training validates, stratified by the rarest label of an example.
+
+    Args:
+        root: holds mulan/enron with the two ARFF files and the XML file of the labels.
+        scaling, impute, batch_size, split_seed, epochs: see :class:`TableSet`.
+        fold, folds: see :class:`assay.data.folds.OneFold`.
+    """
+    source = "Mulan enron (UC Berkeley Enron Email Analysis Project; Klimt and Yang 2004, The Enron Corpus)"
+    facts = (scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds))
+    return TableSet(partial(read_mulan, ENRON, root), MISSING, source, "not stated", *facts)
