@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from assay.layers.initialization import initialize
 from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, in_one_chunk
 from assay.layers.normalization import layer
 from tests.references import lstm as reference
@@ -127,3 +130,28 @@ def test_one_chunk_holds_the_same_values_side_by_side_and_lets_gradients_through
     assert chunk[0].untyped_storage().data_ptr() == chunk[1].untyped_storage().data_ptr()
     (2 * chunk[0]).sum().backward()
     assert (tensors[0].grad == 2).all()
+
+
+@pytest.mark.parametrize("init", [None, nn.init.ones_])
+def test_the_forget_gate_starts_open_whatever_init(init):
+    """At zero weights the gate is σ of its bias alone: what an LSTM keeps of c after one step from nothing."""
+    for cell in (KernelLSTM(D, H, forget_bias=2.0), NormalizedLSTM(D, H, layer, forget_bias=2.0)):
+        cell = cell.double()
+        if init is not None:
+            initialize(cell, init)
+        for parameter in cell.parameters():
+            if parameter.dim() == 2:
+                nn.init.zeros_(parameter)
+        units = cell.step(
+            torch.zeros(1, D, dtype=torch.float64), (torch.zeros(1, H).double(), torch.ones(1, H).double())
+        )
+        forget = units[1]["forget"][1]
+        torch.testing.assert_close(forget, torch.full_like(forget, 1 / (1 + math.exp(-2.0))))
+
+
+def test_without_a_forget_bias_the_start_is_torchs():
+    torch.manual_seed(0)
+    ours = KernelLSTM(D, H)
+    torch.manual_seed(0)
+    theirs = nn.LSTM(D, H, batch_first=True)
+    assert all(torch.equal(a, b) for a, b in zip(ours.kernel.parameters(), theirs.parameters(), strict=True))

@@ -32,13 +32,26 @@ class KernelLSTM(nn.Module):
     Args:
         input_size: D.
         hidden_size: H.
+        forget_bias: of the forget gate at the start: Gers et al. 2000, section 4; 1 in Jozefowicz, Zaremba and
+            Sutskever, "An Empirical Exploration of Recurrent Network Architectures", 2015, section 5.1. At 0 the two
+            biases start as torch's.
     Shape:
         see the file's docstring
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    def __init__(self, input_size: int, hidden_size: int, forget_bias: float = 0.0) -> None:
         super().__init__()
         self.kernel = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.forget_bias = forget_bias
+        self.settle()
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """The forget gate's bias, after any initialisation: whole in the first of torch's two, none in the second."""
+        if self.forget_bias:
+            _, _, input_bias, bias = self.kernel.parameters()  # in torch's order
+            input_bias.chunk(4)[1].fill_(self.forget_bias)
+            bias.chunk(4)[1].zero_()
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
         start = None if state is None else (state[0].unsqueeze(0), state[1].unsqueeze(0))  # (1, B, H) each
@@ -87,13 +100,20 @@ class NormalizedLSTM(nn.Module):
         input_size: D.
         hidden_size: H.
         normalization: makes LN for a number of features.
+        forget_bias: as :class:`KernelLSTM`'s.
     Shape:
         see the file's docstring
     """
 
     stacked = 4  # gates in each weight, one above the other (see initialization)
 
-    def __init__(self, input_size: int, hidden_size: int, normalization: Callable[..., nn.Module]) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        normalization: Callable[..., nn.Module],
+        forget_bias: float = 0.0,
+    ) -> None:
         super().__init__()
         bound = hidden_size**-0.5
         self.weight_x = nn.Parameter(torch.empty(4 * hidden_size, input_size).uniform_(-bound, bound))
@@ -102,6 +122,14 @@ class NormalizedLSTM(nn.Module):
         self.norm_x = normalization(4 * hidden_size, spatial_dims=1)
         self.norm_h = normalization(4 * hidden_size, spatial_dims=1)
         self.norm_c = normalization(hidden_size, spatial_dims=1)
+        self.forget_bias = forget_bias
+        self.settle()
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """The forget gate's bias, after any initialisation."""
+        if self.forget_bias:
+            self.bias.chunk(4)[0].fill_(self.forget_bias)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
         inputs = self.norm_x(F.linear(x, self.weight_x)) + self.bias  # (B, T, 4H)

@@ -29,6 +29,7 @@ class LSTM(nn.Module):
         bidirectional: reads backwards too.
         dropout: probability that an entry of a layer's output is dropped, the last layer's included.
         normalization: of the cell's gates; an identity keeps torch's kernel.
+        forget_bias: of the forget gates at the start, after any ``init``; 0 leaves what that made.
     Shape:
         x (B, T, D), mask (B, T) with the valid positions first -> states (B, T, output_size), last (B, output_size)
     Raises:
@@ -43,6 +44,7 @@ class LSTM(nn.Module):
         bidirectional: bool,
         dropout: float,
         normalization: Callable[..., nn.Module],
+        forget_bias: float = 0.0,
     ) -> None:
         super().__init__()
         width = input_size[-1]
@@ -51,7 +53,9 @@ class LSTM(nn.Module):
         plain = isinstance(normalization(hidden_size, spatial_dims=1), nn.Identity)
 
         def layer(size: int) -> nn.Module:
-            return KernelLSTM(size, hidden_size) if plain else NormalizedLSTM(size, hidden_size, normalization)
+            if plain:
+                return KernelLSTM(size, hidden_size, forget_bias)
+            return NormalizedLSTM(size, hidden_size, normalization, forget_bias)
 
         self.ahead, self.back = directions(layer, width, hidden_size, num_layers, bidirectional)
         self.dropout = nn.ModuleList([Dropout(dropout) for _ in range(num_layers)])
