@@ -36,7 +36,8 @@ def test_one_folder_per_class(folder):
     found = read_folder(str(folder))
     assert found.classes == ("cat", "dog's")
     assert [number for _, number in found.files["train"]] == [0] * 4 + [1] * 3
-    assert check({"path": str(folder)}) == set()
+    assert check({"path": str(folder), "channels": 3}) == {"color"}
+    assert check({"path": str(folder), "channels": 1}) == set()
 
 
 def test_folders_of_splits(tmp_path):

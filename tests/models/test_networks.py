@@ -6,7 +6,7 @@ padding that a loader adds, and a gradient comes back at the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
@@ -38,20 +38,29 @@ class Case:
     model: str
     stem: str
     kind: str
+    space: str = "rgb"
+
+    @property
+    def field(self) -> Field:
+        field = FIELDS[self.stem]
+        return field if self.space == "rgb" else replace(field, shape=(3, *field.shape[1:]))
 
     def __str__(self) -> str:
-        return f"{self.model}-{self.stem}-{self.kind}"
+        return "-".join([self.model, self.stem, self.kind, *([self.space] if self.space != "rgb" else [])])
 
 
 @cache
 def cases() -> list[Case]:
-    return [
+    found = [
         Case(model, stem, kind)
         for model in options("model")
         for stem in options("stem")
         for kind in header("model", model)["reads"]
         if kind in node("stem", stem)
     ]
+    layouts = {case.kind: case for case in reversed(found) if case.stem == "image"}  # one model of each
+    spaces = [space for space in options("color_space") if space != "rgb"]
+    return found + [replace(case, space=space) for case in layouts.values() for space in spaces]
 
 
 def network(case: Case, seed: int = 0, *overrides: str) -> nn.Module:
@@ -61,9 +70,9 @@ def network(case: Case, seed: int = 0, *overrides: str) -> nn.Module:
         "model": node("model", case.model, *overrides),
         "init": node("init", "default"),
         "task": node("task", "classification"),
-        "stem": node("stem", case.stem),
+        "stem": node("stem", case.stem, f"color_space={case.space}"),
     }
-    spec = DataSpec({"source": FIELDS[case.stem], "label": LABEL})
+    spec = DataSpec({"source": case.field, "label": LABEL})
     return assemble(config, spec, CrossEntropy())[1].eval()
 
 
@@ -74,11 +83,12 @@ def encode(net: nn.Module, x: Tensor) -> Encoded:
 def source(case: Case, dtype: torch.dtype = torch.float64) -> Tensor:
     """Ten examples; texts are padded to the longest."""
     torch.manual_seed(1)
-    field = FIELDS[case.stem]
+    field = case.field
     if field.kind == "ids":
         ids = torch.randint(1, int(field.size or 0), (len(LENGTHS), int(LENGTHS.max())))
         return ids.where(torch.arange(ids.shape[1]) < LENGTHS[:, None], PADDING)
-    x = torch.randn(len(LENGTHS), *(int(size or 0) for size in field.shape), dtype=dtype)
+    draw = torch.randn if case.space == "rgb" else torch.rand  # colours lie in [0, 1]
+    x = draw(len(LENGTHS), *(int(size or 0) for size in field.shape), dtype=dtype)
     for place, codes in enumerate(field.cardinalities):
         if codes:
             x[:, place] = torch.randint(0, codes, (len(x),)).to(dtype)

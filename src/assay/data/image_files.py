@@ -45,7 +45,7 @@ def image_kind(path: str) -> str | None:
 def check(config: Mapping[str, Any]) -> set[str]:
     """Facts of ``data=image_folder`` with these keys, or a refusal."""
     read_folder(config["path"], config.get("val_path"), config.get("test_path"))
-    return set()
+    return {"color"} if config.get("channels", 3) == 3 else set()
 
 
 def read_folder(path: str, val_path: str | None = None, test_path: str | None = None) -> Folder:

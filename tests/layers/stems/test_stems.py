@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -38,6 +40,18 @@ def test_every_stem_announces_its_shape(name, kind):
     assert (mask is None) == (name != "text" or kind == "vector")
     assert mask is None or torch.equal(mask, x != 0)
     assert torch.equal(stem.double()(x)[0].double(), stem(x)[0].double())
+
+
+@pytest.mark.parametrize("kind", option("stem", "image"))
+@pytest.mark.parametrize("space", options("color_space"))
+def test_an_image_is_converted_before_it_is_laid_out(space, kind):
+    x = torch.rand(5, 3, 3, 4)
+    field = Field("image", (3, 3, 4))
+    converted = option("color_space", space)(field)(x)
+    layout = {"image": Identity, "sequence": Rows, "vector": Flatten}[kind](replace(field, shape=converted.shape[1:]))
+    stem = option("stem", "image", f"color_space={space}")[kind](field)
+    assert torch.equal(stem(x)[0], layout(converted)[0])
+    assert stem.output_shape == layout.output_shape == stem(x)[0].shape[1:]
 
 
 def test_identity():
