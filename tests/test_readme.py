@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
 import re
 import shlex
 from itertools import pairwise
@@ -15,9 +14,9 @@ import pytest
 import assay
 from assay import cli
 from assay.preflight import check
+from tests.covers import DOWNLOADS, at_hand
 
 ROOT = Path(__file__).resolve().parent.parent
-DOWNLOADED = Path(os.environ.get("ASSAY_DATA") or ROOT.parent / "shared" / "data")
 PAGES = ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAIN = ("python train.py", "uv run train.py", "assay train")
@@ -97,10 +96,10 @@ def test_a_training_command_passes_every_check(user, command):
     points = check(argv)
     assert points
     if "-m" in argv:
-        axes = [word.partition("=")[2].count(",") + 1 for word in argv if "=" in word]
         product = 1
-        for count in axes:
-            product *= count
+        for value in (word.partition("=")[2] for word in argv if "=" in word):
+            numbers = re.fullmatch(r"range\((\d+)\)", value)
+            product *= int(numbers[1]) if numbers else value.count(",") + 1
         assert len(points) == product
 
 
@@ -225,11 +224,10 @@ def test_a_result_comes_with_a_command_that_passes_every_check(user, command):
     words = shlex.split(command)
     if any(word.startswith("seed=") and "," in word for word in words) and "-m" not in words:
         words = ["-m", *words]
-    if any("fashion_mnist" in word for word in words):
-        if not (DOWNLOADED / "FashionMNIST").is_dir():
-            pytest.skip("no downloaded data: set ASSAY_DATA to their folder")
-        words.append(f"data_dir={DOWNLOADED}")
-    assert check(words)
+    data = next((word.removeprefix("data=") for word in words if word.startswith("data=")), "digits")
+    if not at_hand(data):
+        pytest.skip(f"the files of data={data} are not at hand: set ASSAY_DATA to their folder")
+    assert check([*words, *DOWNLOADS])
 
 
 # the transcript
