@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.composition import devices
+from assay.composition.locations import conf_folder
 from assay.errors import ConfigError
 from assay.preflight import check, compose
 
@@ -22,6 +23,7 @@ REFUSED: dict[str, list[tuple[list[str], list[str]]]] = {
         (["optim=Adam"], ["did you mean optim=adam?", "rmsprop or sgd"]),
         (["scheduler=null"], ["off is scheduler=none"]),
         (["callbacks=[grad]"], ["did you mean callbacks=grad_norm?"]),
+        (["augment=[mixup,crop,mixup]"], ["augment=[mixup,crop,mixup] names mixup twice", "leave one out"]),
         (["model=3"], ["model=3 is not an option", "bag, cnn, "]),
         (["model=lstm,mlp"], ["names several values", "-m"]),
         (["distillation/techer=checkpoint"], ["not a group", "did you mean distillation/teacher?"]),
@@ -338,6 +340,24 @@ class TestOwnOptions:
         line = refusal([f"--config-dir={folder}", "optim=own"])
         assert "own.yaml" in line
         assert "range: lr about 3" in line
+
+    def test_an_option_that_ours_would_hide_is_refused(self, folder):
+        """Hydra searches our folder first: theirs would be there and never be read."""
+        self.write("optim", "adam", "# Mine.\n_target_: torch.optim.Adam\n_partial_: true\nlr: 0.5\n")
+        argv = [f"--config-dir={folder}", "model=mlp"]
+        line = f"{folder / 'optim/adam.yaml'} would never be read: assay has an optim=adam of its own; rename the file"
+        assert refusal([*argv, "optim=adam"]) == refusal([*argv, "optim=sgd"]) == line
+        (folder / "optim" / "adam.yaml").rename(folder / "optim" / "my_adam.yaml")
+        assert check([*argv, "optim=my_adam"])[0].config["optim"]["lr"] == 0.5
+        (folder / "config.yaml").write_text("seed: 1\n", encoding="utf-8")
+        assert refusal(argv) == (
+            f"{folder / 'config.yaml'} would never be read: assay has a config.yaml of its own; rename the file, and "
+            "name it with --config-name"
+        )
+
+    def test_a_copy_of_ours_hides_nothing(self, folder):
+        self.write("optim", "adam", (conf_folder() / "optim" / "adam.yaml").read_text(encoding="utf-8"))
+        assert check([f"--config-dir={folder}", "optim=adam", "model=mlp"])
 
     def test_an_option_by_the_user_can_be_changed_within_a_session(self, folder):
         self.write("optim", "own", "# Own.\n_target_: torch.optim.SGD\n_partial_: true\nlr: 0.1\n")

@@ -18,6 +18,7 @@ import torch
 import yaml
 
 import assay
+from assay import closing
 from assay.engines import checkpoint
 from assay.errors import ConfigError
 
@@ -196,6 +197,18 @@ def test_rehearsals(tmp_path, debug):
     if debug == "profile":
         assert run.summary["steps"] == 50
         assert "aten::" in (run.folder / "profile.txt").read_text()
+
+
+def test_sorted_data_are_rehearsed_and_scored_on_all_classes(tmp_path, monkeypatch):
+    """Iris lists one flower after the other: ten of the first would be learnt by always answering the same."""
+    scored = []
+    evaluated = closing._evaluated
+    monkeypatch.setattr(closing, "_evaluated", lambda parts, few: scored.append(few) or evaluated(parts, few))
+    run = train(tmp_path, "data=iris", "trainer.max_steps=1")
+    assert len(scored[-1]) == 15
+    assert torch.bincount(scored[-1].column("label")).min() >= 2
+    run = train(tmp_path, "data=iris", "debug=overfit", "trainer.max_steps=1")
+    assert run.summary["baseline/accuracy"] < 0.8
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (
     "# x\n<!-- results -->\n| run | accuracy | seeds |\n| --- | --- | --- |\n| a | 1 | 2 |\n<!-- /results -->\nend\n"
 )
+QUICK = ["model=linear", "debug=fast", "logger=none", "trainer=cpu"]
 
 
 @pytest.fixture
@@ -50,6 +51,9 @@ def test_both_work_at_once(tree, capsys):
     assert trained.returncode == 0, trained.stderr
     (summary,) = [json.loads(path.read_text()) for path in (tree / "outputs").glob("2*/*/summary.json")]
     assert summary["test/accuracy"] > 0.9
+    folded = run("train.py", "data=my_bars", *QUICK, "fold=3", "data.folds=4")
+    assert folded.returncode == 0, folded.stderr
+    assert "fold 3 of 4 is the test split" in folded.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from assay import artifacts, environment, figures, folder, predictions, screens
@@ -126,8 +125,7 @@ def close(
 def _training_scores(parts: Parts) -> dict[str, float]:
     """Scores on as many training examples as there are test ones: the gap needs no more."""
     splits = parts.dataset.splits
-    few = min(len(splits["train"]), max(len(splits["test"]), 1))
-    return _evaluated(parts, splits["train"].select(torch.arange(few)))[0]
+    return _evaluated(parts, splits["train"].few(max(len(splits["test"]), 1)))[0]
 
 
 def _evaluated(parts: Parts, examples: Examples) -> tuple[dict[str, float], dict[str, Tensor]]:

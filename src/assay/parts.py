@@ -263,7 +263,7 @@ class Parts:
         """debug=…: what the data and the length of a rehearsal are."""
         debug = self.config["debug"]
         if debug == "overfit":
-            few = dataset.splits["train"].select(torch.arange(min(OVERFIT_EXAMPLES, len(dataset.splits["train"]))))
+            few = dataset.splits["train"].few(OVERFIT_EXAMPLES)
             dataset.splits = {"train": few, "val": few, "test": few}
             self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
         elif debug == "fast":

@@ -87,7 +87,7 @@ def test_when_each_is_measured(tmp_path):
     assert steps["jacobian/encoder.ahead.0/max"] == [0, 9]
     assert steps["saturated_units/encoder.ahead.0.state/low"] == [0, 3, 6, 9]
     assert steps["hessian/max"] == [6, 9]
-    assert steps["grad_norm/head.weight"] == [2, 4, 6, 8]  # at a validation the gradients are gone
+    assert steps["grad_norm/head.weight"] == steps["train/loss"] == [2, 3, 4, 6, 8, 9]
     spectra = json.loads((where / "figures" / "jacobian.json").read_text())
     assert (spectra["step"], list(spectra["layers"])) == (9, ["encoder.ahead.0"])
     assert json.loads((where / "figures" / "hessian.json").read_text())["kind"] in ("minimum", "maximum", "saddle")

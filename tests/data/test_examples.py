@@ -42,6 +42,19 @@ def test_index_is_the_number_in_the_data_set_through_every_selection():
     assert examples.gather(torch.tensor([], dtype=torch.int64))["index"].tolist() == []
 
 
+def test_a_few_of_sorted_examples_are_of_every_class():
+    """Ten or a tenth of a set that lists one class after the other: not those of the first class."""
+    label = torch.arange(300) // 100
+    examples = Examples({"label": Dense(label)}, torch.arange(300))
+    few = examples.few(30)
+    assert len(set(few.index.tolist())) == 30
+    assert few.index.tolist() == sorted(few.index.tolist())
+    assert torch.bincount(few.column("label")).min() >= 5
+    assert set(examples.few(10).column("label").tolist()) == {0, 1, 2}
+    assert torch.equal(few.index, examples.few(30).index)
+    assert torch.equal(examples.few(1000).index, examples.index)
+
+
 def test_weights_stand_beside_the_examples_they_are_of():
     columns = {"source": Dense(torch.arange(6.0))}
     train, rest = Examples(columns, torch.tensor([4, 1, 2])), Examples(columns, torch.tensor([0, 3]))

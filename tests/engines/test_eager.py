@@ -140,6 +140,16 @@ def test_gradient_norms_are_logged_with_the_loss(train):
         assert all(value > 0 for value in points(run, f"grad_norm/{name}").values())
 
 
+def test_the_loss_before_a_validation_has_its_gradient_norms(train):
+    """Lightning drops the gradients before it validates: a run shorter than log_every would have no figure."""
+    run = train("callbacks=[grad_norm]", "log_every=50", "trainer.max_steps=6")
+    names = [name for name, _ in assay.load(run.folder).artifact.network.named_parameters()]
+    assert list(points(run, "train/loss")) == [6]
+    for name in names:
+        assert list(points(run, f"grad_norm/{name}")) == [6]
+    assert (run.folder / "figures" / "grad_norm.png").is_file()
+
+
 # which weights
 
 

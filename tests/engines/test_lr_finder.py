@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -82,6 +83,22 @@ def test_a_loss_that_falls_nowhere_is_refused():
     for found in (rising, Range((1e-7,), (1.0,), (1.0,)), Range((), (), ())):
         with pytest.raises(ConfigError, match="saw no rate from 1e-07 on at which the loss falls"):
             found.chosen()
+
+
+def test_a_minimum_within_the_noise_of_batches_is_none():
+    """A flat loss has its least somewhere, by chance: a tenth of that rate is no finding. A true fall is one."""
+    refused = 0
+    fall = [max(0.0, i - 60) / 40 for i in range(100)]
+    for seed in range(20):
+        noise = torch.randn(100, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).tolist()
+        flat = [1 + 0.2 * draw for draw in noise]
+        with suppress(ConfigError):
+            Range(tuple(rates()), tuple(flat), tuple(smoothed(flat))).chosen()
+            refused -= 1
+        refused += 1
+        fallen = [one - 0.9 * drop for one, drop in zip(flat, fall, strict=True)]
+        assert Range(tuple(rates()), tuple(fallen), tuple(smoothed(fallen))).chosen() > 0.01
+    assert refused >= 18
 
 
 @pytest.mark.parametrize("words", [[], ["scheduler=none", "trainer.precision=64-true"], ["scheduler=cosine"]])

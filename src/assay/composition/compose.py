@@ -61,6 +61,8 @@ class Composer:
             search_path.prepend(provider="command-line", path=f"file://{folder}", anchor=anchor)
         places = [(item.path or "").removeprefix("file://") for item in search_path.get_path()]
         self.folders = [Path(place) for place in places if "://" not in place]
+        if config_dir is not None:
+            _refuse_hidden(self.folders)
         self.name = config_name or "config"
         self.catalogue = Catalogue(self.folders)
         self.loader = ConfigLoaderImpl(search_path)
@@ -137,6 +139,25 @@ class Composer:
             raise ConfigError(f"{override.input_line}: {one_line(error)}") from error
         except (OmegaConfBaseException, ValueError) as error:
             raise ConfigError(f"{override.input_line}: {one_line(error)}") from error
+
+
+def _refuse_hidden(folders: Sequence[Path]) -> None:
+    """Hydra searches the folder of ``--config-dir``, the last, after all others: a file of theirs hides one of its.
+
+    Raises:
+        ConfigError: one would never be read, and says something else.
+    """
+    own = folders[-1]
+    for path in sorted(own.rglob("*.yaml")):
+        name = path.relative_to(own)
+        for folder in folders[:-1]:
+            other = folder / name
+            if other.is_file() and other.read_bytes() != path.read_bytes():
+                is_option = len(name.parts) > 1
+                what = f"{name.parent.as_posix()}={name.stem}" if is_option else name.name
+                mend = "rename the file" + ("" if is_option else ", and name it with --config-name")
+                article = "an" if what[0] in "aeiou" else "a"
+                raise ConfigError(f"{path} would never be read: assay has {article} {what} of its own; {mend}")
 
 
 _composers: dict[tuple[str | None, ...], tuple[int, Composer]] = {}

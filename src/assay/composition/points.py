@@ -138,6 +138,9 @@ def _axis(override: Override, catalogue: Catalogue, multirun: bool) -> _Axis:
         if override.is_delete():
             raise ConfigError(f"{line}: a group cannot be taken away; `assay switches {name}` shows its options")
         for value in _values(override):
+            twice = next((one for one in value if value.count(one) > 1), None) if isinstance(value, list) else None
+            if twice is not None:
+                raise ConfigError(f"{line} names {twice} twice, and each is made once: leave one out")
             for option in value if isinstance(value, list) else [value]:
                 if not isinstance(option, str) or option not in catalogue.groups[name]:
                     shown = "null" if option is None else str(option)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from assay.contracts import Batch
+from assay.layers.random import example_uniform
 
 
 class Column(Protocol):
@@ -172,3 +173,9 @@ class Examples:
     def select(self, positions: Tensor) -> Examples:
         """The examples at ``positions``, a fold, a bag or a few to look at."""
         return Examples(self.columns, self.index[positions])
+
+    def few(self, count: int) -> Examples:
+        """``count`` of them, always the same, or all where there are no more: drawn by their numbers, for data often
+        list one class after the other."""
+        drawn = torch.argsort(example_uniform(0, 0, self.index, "few"), stable=True)[:count]
+        return self.select(drawn.sort().values)

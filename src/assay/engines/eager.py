@@ -205,6 +205,10 @@ class Eager(pl.LightningModule):
         self.readings = self.ranks.gathered(self.readings, torch.cat(self._positions))
         return self.ranks.agreed(self.task.scores(self.readings))
 
+    def on_validation_model_zero_grad(self) -> None:
+        self.report()  # with the norms of the gradients, which Lightning drops now
+        super().on_validation_model_zero_grad()
+
     def on_validation_epoch_start(self) -> None:
         self.report()
         self._stop_clock()

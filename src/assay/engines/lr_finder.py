@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mean, stdev
 from typing import Any
 
 from assay.engines.step import Step
@@ -13,6 +14,8 @@ from assay.errors import ConfigError
 START, END, STEPS = 1e-7, 10.0, 100
 SMOOTHING = 0.98
 DIVERGED = 4.0  # times the least loss
+CLEAR = 2.0  # standard errors
+_STILL = STEPS // 4  # losses at rates too small to move anything, up to 1e-5
 _FIRST, _LAST = STEPS // 10, 5  # left out of the choice: the average has hardly begun, and the loss is leaving
 
 
@@ -53,7 +56,20 @@ class Range:
             raise ConfigError(
                 f"lr_finder=true saw no rate from {START:g} on at which the loss falls: set optim.lr, and leave it out"
             )
+        if self._chance(found):
+            raise ConfigError(
+                "lr_finder=true saw no rate at which the loss falls by more than it varies from batch to batch: set "
+                "optim.lr, and leave it out, or use a larger data.batch_size"
+            )
         return found
+
+    def _chance(self, found: int) -> bool:
+        """Whether the least average lies within :data:`CLEAR` standard errors of the mean of the first losses. An
+        average with weights w has the variance of a loss times Σ w²."""
+        first = self.losses[:_STILL]
+        weights = [SMOOTHING**age for age in range(found + 1)]
+        share = sum(weight**2 for weight in weights) / sum(weights) ** 2
+        return mean(first) - self.smooth[found] < CLEAR * stdev(first) * math.sqrt(1 / len(first) + share)
 
     def chosen(self) -> float:
         """:attr:`lowest`, with as many digits as it deserves.
@@ -91,7 +107,7 @@ def range_test(step: Step, batches: Callable[[int], Iterator[Any]]) -> Range:
     Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, arXiv:1506.01186, 3.3, in the form of Gugger's
     and fastai's ``lr_find``: rates grow exponentially from 1e-7 to 10, the loss is smoothed, and a tenth of the rate of
     its minimum is used, where Smith reads a range off the plot of accuracy. Differs from fastai: the steps are those of
-    the run, clipping and augmentation included.
+    the run, clipping and augmentation included, and a minimum that batches alone explain is refused.
 
     Args:
         step: of a copy of the network, freshly made: it is used up.
