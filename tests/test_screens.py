@@ -71,6 +71,10 @@ def test_first_screen_without_classes_on_more_threads(here):
     ]
 
 
+def test_first_screen_says_what_is_frozen(here):
+    assert "72,458 parameters, 1,458 of them frozen · adam" in screens.first(**FIRST, frozen=1458, folder=here)
+
+
 def test_last_screen(here):
     assert last(here / "outputs" / "run") == [
         "test              lstm    majority       train        gap",

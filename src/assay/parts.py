@@ -125,6 +125,11 @@ class Parts:
         return sum(p.numel() for p in self.network.parameters())
 
     @property
+    def frozen(self) -> int:
+        """Of them, those that freeze=… keeps as they are."""
+        return sum(p.numel() for p in self.network.parameters() if not p.requires_grad)
+
+    @property
     def notes(self) -> list[str]:
         """What init_from and lr_finder did, a line each, for the first screen."""
         found = [self.transferred.line()] if self.transferred is not None else []

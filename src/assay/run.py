@@ -302,6 +302,7 @@ class Job:
             notes=[*parts.dataset.notes, *parts.notes],
             model=parts.switches["model"],
             parameters=parts.parameters,
+            frozen=parts.frozen,
             optimizer=parts.switches["optim"],
             device=parts.device if self.ranks is None else f"{self.ranks.part.world} processes on {parts.device}",
             threads=parts.chosen["threads"],

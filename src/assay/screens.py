@@ -42,6 +42,7 @@ def first(
     threads: int,
     folder: Path,
     log: str,
+    frozen: int = 0,
 ) -> str:
     """Data, model, device, folder and where the log goes. ``classes`` is their number and the commonest one's share."""
     splits = " · ".join(f"{count(size)} {split}" for split, size in sizes.items())
@@ -49,9 +50,8 @@ def first(
     if classes is not None:
         line += f" · {classes[0]} classes, the commonest {100 * classes[1]:.1f} %"
     lines = [line, *(f"  {note}" for note in notes)]
-    lines.append(
-        f"{model}: {count(parameters)} parameters · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}"
-    )
+    size = f"{count(parameters)} parameters" + (f", {count(frozen)} of them frozen" if frozen else "")
+    lines.append(f"{model}: {size} · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}")
     lines.append(f"{shown(folder)} · {log}")
     return "\n".join(lines)
 
