@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from assay.callbacks import drawing
 
@@ -23,8 +22,11 @@ class GradientNorm:
         named = [(name, p.grad) for name, p in module.network.named_parameters() if p.grad is not None]
         if not named:
             return {}
-        norms: list[Tensor] = [torch.linalg.vector_norm(grad) for _, grad in named]
-        return dict(zip((f"grad_norm/{name}" for name, _ in named), torch.stack(norms).tolist(), strict=True))
+        norms = torch.stack([torch.linalg.vector_norm(grad) for _, grad in named])
+        whole: Any = getattr(norms, "full_tensor", None)
+        if whole is not None:  # a DTensor, whose class takes a second to import: each process adds its share
+            norms = whole()
+        return dict(zip((f"grad_norm/{name}" for name, _ in named), norms.tolist(), strict=True))
 
     def draw(self, where: Path) -> None:
         norms = drawing.read(where, "grad_norm/")
