@@ -73,7 +73,7 @@ COMPARISONS = {
         log=True,
     ),
     "batch_norm": Comparison(
-        "Batch normalisation: steps to an accuracy, three sigmoid layers of 100 on Fashion-MNIST",
+        "Batch normalisation: three sigmoid layers, Fashion-MNIST",
         "val/accuracy",
         (
             "data=fashion_mnist", "model=mlp", "model.hidden_sizes=[100,100,100]", "activation=sigmoid", "optim=sgd",
@@ -86,7 +86,7 @@ COMPARISONS = {
         reached=(0.8, 0.85, 0.87),
     ),
     "adding": Comparison(
-        "The adding problem, 150 steps: validation error (always answering 1: 0.408)",
+        "The adding problem over 150 steps (answering 1: 0.408)",
         "val/rmse",
         _ADDING,
         {
