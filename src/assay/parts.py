@@ -19,6 +19,7 @@ from assay.contracts import Batch, DataSpec
 from assay.data.augment.chain import Chain
 from assay.data.module import DataModule
 from assay.data.training import Training
+from assay.engines.layout import lay_out
 from assay.engines.lr_finder import Range
 from assay.engines.ranks import Ranks
 from assay.engines.step import Step
@@ -106,6 +107,8 @@ class Parts:
         self.chosen |= self.training.chosen
         torch.set_num_threads(self.chosen["threads"])
         self.trainer = self._trainer(where)
+        precision, home = self.trainer_keys["precision"], self.trainer.strategy.root_device.type
+        lay_out(self.network, config.get("channels_last", "never"), home, precision, sharded=self.sharded)
         self.found: Range | None = None
         if config.get("lr_finder"):
             self._find_rate(earlier)

@@ -13,8 +13,8 @@ from assay.models.cnn import CNN
 from tests.references.convolution import convolve, pool
 
 
-def make(shape=(2, 6, 5), channels=(3, 4), kernel_size=3, pooling="max", norm=normalization.none):
-    return CNN(shape, list(channels), kernel_size, pooling, 7, nn.ReLU, norm, 0.0)
+def make(shape=(2, 6, 5), channels=(3, 4), kernel_size=3, pooling="max", norm=normalization.none, convolutions=1):
+    return CNN(shape, list(channels), convolutions, kernel_size, pooling, 7, nn.ReLU, norm, 0.0)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
@@ -30,6 +30,19 @@ def test_against_loops(kernel_size, pooling, reduce):
             image = pool(np.maximum(convolve(image, *(p.detach().numpy() for p in conv.parameters())), 0), reduce)
         expected = np.maximum(linear.weight.detach().numpy() @ image.ravel() + linear.bias.detach().numpy(), 0)
         np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+def test_convolutions_of_a_block():
+    """Several stand before the pooling: the same function as blocks of one each with the pooling left out between."""
+    model = make(convolutions=2).double()
+    x = torch.randn(1, 2, 6, 5, dtype=torch.float64)
+    image = x[0].numpy()
+    for number, conv in enumerate(m for m in model.modules() if isinstance(m, nn.Conv2d)):
+        image = np.maximum(convolve(image, *(p.detach().numpy() for p in conv.parameters())), 0)
+        image = pool(image, np.max) if number % 2 else image
+    linear = model.hidden[1]
+    expected = np.maximum(linear.weight.detach().numpy() @ image.ravel() + linear.bias.detach().numpy(), 0)
+    np.testing.assert_allclose(model(x).last[0].detach().numpy(), expected, atol=1e-12)
 
 
 def test_pooling_stops_at_one_pixel():
