@@ -55,9 +55,13 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory, digits_run):
     """Where points of conf/ are composed, with user data of every kind and a teacher."""
+    import assay
     from tests import covers
 
-    return covers.bench(tmp_path_factory.mktemp("user data, 'odd' = [1]"), digits_run.folder)
+    outputs = tmp_path_factory.mktemp("scaled") / "outputs"
+    words = ["model=mlp", "normalization=batch", "debug=fast", "trainer=cpu", "logger=none", f"outputs={outputs}"]
+    scaled = assay.train(*words).folder
+    return covers.bench(tmp_path_factory.mktemp("user data, 'odd' = [1]"), digits_run.folder, scaled)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,7 +21,8 @@ from PIL import Image
 
 from assay.composition.compose import Composer
 from assay.errors import ConfigError
-from assay.preflight import Point, compose
+from assay.preflight import Point, compose, points
+from tests.seating import Seating, Way
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -32,10 +33,10 @@ LEFT_OUT = ("experiment", "debug", "logger", "stem", "trainer", "hydra")
 
 
 def options() -> dict[str, list[str]]:
-    """{group: options}; of the groups that take a list each is written as one."""
+    """{group: options}; of the groups that take a list each is written as one. Loops over runs are not among them."""
     found: dict[str, list[str]] = {}
     for path in sorted(CONF.glob("*/*.yaml")):
-        if path.parent.name not in LEFT_OUT:
+        if path.parent.name not in LEFT_OUT and "_target_: assay.loops." not in path.read_text(encoding="utf-8"):
             found.setdefault(path.parent.name, []).append(path.stem)
     for group in LISTS:
         found[group] = [f"[{name}]" for name in found[group]]
@@ -52,127 +53,147 @@ class Bench:
         only: "group=option" -> (group, option) it must be with: a teacher answers on the data it was trained on, which
             the run itself checks, once the data are read.
         always: words of every point.
+        began: "group=option" -> {group: option} of the run that its network begins with, which it must be again.
     """
 
     needs: Mapping[str, list[str]]
     always: list[str]
     instead: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    began: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     composer: Composer = field(default_factory=Composer)
     cache: dict[tuple[str, ...], Point | str] = field(default_factory=dict)
+    known: Seating | None = field(default=None, init=False)
 
     def words(self, chosen: Mapping[str, str]) -> list[str]:
         switches = [f"{group}={name}" for group, name in chosen.items()]
         replaced = {old: new for switch in switches for old, new in self.instead.get(switch, {}).items()}
         needed = [replaced.get(word, word) for switch in switches for word in self.needs.get(switch, [])]
-        return [*switches, *needed, *self.always]
+        return [*switches, *(word for word in needed if word not in switches), *self.always]
 
     def point(self, chosen: Mapping[str, str]) -> Point | str:
         """The point, or the line of its refusal."""
         for one, (group, name) in self.only.items():
             if one in {f"{g}={n}" for g, n in chosen.items()} and chosen.get(group, name) != name:
                 return f"{one} goes with {group}={name} here"
+        for one, choices in self.began.items():
+            if one in {f"{g}={n}" for g, n in chosen.items()}:
+                for group, name in choices.items():
+                    if chosen.get(group, None if group == "model" else name) != name:
+                        return f"{one} goes with {group}={name} here"
         words = tuple(sorted(self.words(chosen)))
         if words not in self.cache:
             try:
-                self.cache[words] = compose(words, self.composer)
+                (self.cache[words],) = points(words, self.composer, multirun=False)
             except ConfigError as error:
                 self.cache[words] = str(error)
         return self.cache[words]
 
+    def seating(self, groups: Mapping[str, list[str]]) -> Seating:
+        """What headers say of these options, asked once."""
+        if self.known is None or self.known.groups != groups:
+            must = {one: [way] for one, way in self.only.items()} | {
+                one: [*of.items()] for one, of in self.began.items()
+            }
+            self.known = Seating(self.composer, groups, self.words, must)
+        return self.known
+
     def seat(self, chosen: Mapping[str, str], groups: Mapping[str, list[str]]) -> dict[str, str] | str:
-        """The chosen options with whatever else they need: every base that agrees with them is tried."""
-        line = self.point(chosen)
-        if isinstance(line, Point):
-            return dict(chosen)
-        for base in bases(groups):
-            agree = all(chosen.get(group, name) == name for group, name in base.items())
-            if agree and isinstance(self.point(base), Point):
-                candidate = {**base, **chosen}
-                if isinstance(self.point(candidate), Point):
-                    return candidate
-        return str(line)
+        """The chosen options with whatever else they need; or the line by which preflight refuses them.
+
+        What headers say is held against preflight: it must take what they seat, and of what they do not it must refuse
+        the point in which the first of the options has all that it needs.
+        """
+        seating = self.seating(groups)
+        row = seating.seat(chosen)
+        first = dict(list(chosen.items())[:1])
+        line = self.point(row or {**(seating.seat(first) or {}), **chosen})
+        if row is None:
+            assert isinstance(line, str), f"headers refuse {chosen}, and preflight does not"
+            return line
+        assert isinstance(line, Point), f"headers take {row}, and preflight does not: {line}"
+        return row
 
 
-def bases(groups: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
-    """Data with each model, and with each task and loss: where options can sit, if preflight lets them."""
-    for data in groups["data"]:
-        for model in groups["model"]:
-            yield {"data": data, "model": model}
-        for task in groups["task"]:
-            for loss in groups["loss"]:
-                yield {"data": data, "task": task, "loss": loss}
-
-
-def pairs(groups: Mapping[str, list[str]]) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+def pairs(groups: Mapping[str, list[str]]) -> list[tuple[Way, Way]]:
     """Every pair of options of two groups."""
     each = [[(group, name) for name in names] for group, names in groups.items()]
     return [(a, b) for first, second in combinations(each, 2) for a in first for b in second]
 
 
 def sample(bench: Bench, groups: Mapping[str, list[str]], seed: int, wanted: int) -> list[dict[str, str]]:
-    """Points with an option of every group drawn at random; one that the others refuse stays at its default.
-
-    Data and model come first, since most rules ask for them.
-    """
-    generator = random.Random(seed)
-    order = ["data", "model", *(group for group in groups if group not in ("data", "model"))]
-    rows: list[dict[str, str]] = []
-    while len(rows) < wanted:
-        row: dict[str, str] = {}
-        for group in order:
-            candidate = {**row, group: generator.choice(groups[group])}
-            if group == "data" or isinstance(bench.point(candidate), Point):
-                row = candidate
-        if isinstance(bench.point(row), Point):
-            rows.append(row)
-    return rows
+    """The first points of a cover: those that hold most pairs."""
+    return list(islice(covering(bench, groups, seed, {}), wanted))
 
 
 def cover(
-    bench: Bench, groups: Mapping[str, list[str]], seed: int = 0, tries: int = 4
-) -> tuple[list[dict[str, str]], dict[tuple[tuple[str, str], tuple[str, str]], str]]:
-    """Points that hold every pair, and the pairs that are refused with their line.
+    bench: Bench, groups: Mapping[str, list[str]], seed: int = 0
+) -> tuple[list[dict[str, str]], dict[tuple[Way, Way], str]]:
+    """Points that hold every pair, and the pairs that are refused with their line."""
+    refused: dict[tuple[Way, Way], str] = {}
+    return list(covering(bench, groups, seed, refused)), refused
 
-    Greedy: seat an uncovered pair, then add the options of other groups that cover most and still pass preflight.
+
+def covering(
+    bench: Bench, groups: Mapping[str, list[str]], seed: int, refused: dict[tuple[Way, Way], str], tries: int = 10
+) -> Iterator[dict[str, str]]:
+    """Greedy (AETG, Cohen et al. 1997): seat an open pair, then add of each other group the option that closes most
+    pairs and that headers let pass; of several such rows the one that closes most.
     """
     generator = random.Random(seed)
+    seating = bench.seating(groups)
     left = pairs(groups)
     generator.shuffle(left)
-    open_pairs = dict.fromkeys(left)
-    rows: list[dict[str, str]] = []
-    refused: dict[tuple[tuple[str, str], tuple[str, str]], str] = {}
-    while open_pairs:
-        pair = next(iter(open_pairs))
-        seated = bench.seat(dict(pair), groups)
-        if isinstance(seated, str):
-            refused[pair] = seated
-            del open_pairs[pair]
-            continue
-        others = [group for group in groups if group not in seated]
+    number = {way: i for i, way in enumerate((group, name) for group, names in groups.items() for name in names)}
+    open_to = [0] * len(number)  # of each option the options it has yet to meet, as bits
+    for a, b in left:
+        open_to[number[a]] |= 1 << number[b]
+        open_to[number[b]] |= 1 << number[a]
+
+    def gain(way: Way, row: int) -> int:
+        return (open_to[number[way]] & row).bit_count()
+
+    def bits(row: Mapping[str, str]) -> int:
+        return sum(1 << number[way] for way in row.items())
+
+    def filled(row: dict[str, str]) -> dict[str, str]:
+        others = [group for group in groups if group not in row]
         generator.shuffle(others)
+        others.sort(key=lambda group: group not in ("data", "model"))  # most rules ask for them
         for group in others:
             names = list(groups[group])
             generator.shuffle(names)
-            names.sort(key=lambda name: -_gain(seated, group, name, open_pairs))
-            for name in names[:tries]:
-                if _gain(seated, group, name, open_pairs) and isinstance(bench.point({**seated, group: name}), Point):
-                    seated[group] = name
+            held = bits(row)
+            for name in sorted(names, key=lambda name: -gain((group, name), held)):
+                if not gain((group, name), held):
                     break
-        rows.append(seated)
-        for a, b in combinations(sorted(seated.items()), 2):
-            open_pairs.pop((a, b), None)
-            open_pairs.pop((b, a), None)
-    return rows, refused
+                if seating.ways({**row, group: name}) is None:
+                    row[group] = name
+                    break
+        return row
 
-
-def _gain(seated: Mapping[str, str], group: str, name: str, open_pairs: Mapping) -> int:
-    mine = (group, name)
-    return sum((mine, other) in open_pairs or (other, mine) in open_pairs for other in seated.items())
+    for a, b in left:
+        if not open_to[number[a]] >> number[b] & 1:
+            continue
+        seated = bench.seat(dict((a, b)), groups)
+        if isinstance(seated, str):
+            refused[a, b] = seated
+            open_to[number[a]] &= ~(1 << number[b])
+            open_to[number[b]] &= ~(1 << number[a])
+            continue
+        rows = [filled(dict(seated)) for _ in range(tries)]
+        row = max(rows, key=lambda row: sum(gain(way, bits(row)) for way in row.items()))
+        line = bench.point(row)
+        assert isinstance(line, Point), f"headers take {row}, and preflight does not: {line}"
+        for way in row.items():
+            open_to[number[way]] &= ~bits(row)
+        yield row
 
 
 DATA = Path(os.environ.get("ASSAY_DATA") or ROOT.parent / "shared" / "data")
 DOWNLOADS = [f"data_dir={DATA}"]
+TAUGHT = ("kd", "dkd", "fitnets")  # by the teacher of the bench
+DIGITS = {"data": "digits", "task": "classification", "activation": "relu", "color_space": "rgb"}
 NUMERIC = ("task=regression", "loss=mse", "loss=mae", "loss=huber")  # options that need a number to predict
 
 
@@ -196,8 +217,8 @@ def available(groups: dict[str, list[str]]) -> dict[str, list[str]]:
     return {group: [name for name in names if group != "data" or at_hand(name)] for group, names in groups.items()}
 
 
-def bench(folder: Path, teacher: Path) -> Bench:
-    """User data of every kind, small, written to ``folder``; a teacher for digits."""
+def bench(folder: Path, teacher: Path, scaled: Path) -> Bench:
+    """User data of every kind, small, written to ``folder``; a teacher for digits, and the same with batch norm."""
     generator = random.Random(0)
     with open(folder / "texts.csv", "w", newline="") as file:
         writer = csv.writer(file)
@@ -235,10 +256,14 @@ def bench(folder: Path, teacher: Path) -> Bench:
             "data=char_contains": small,
             "data=adding": [*small, "data.length=12"],
             "model=torchvision": ["model.size=32"],
-            "distillation=kd": [f"distillation.teacher.run={teacher}"],
+            **{f"distillation={name}": [f"distillation.teacher.run={teacher}"] for name in TAUGHT},
+            "distillation=attention_transfer": ["distillation/teacher=self"],  # the bench's has no maps
+            "compression=structured": [f"init_from={teacher}"],
+            "compression=slimming": [f"init_from={scaled}", "normalization=batch"],
             "curriculum=loss": [f"curriculum.run={teacher}"],
             "curriculum=custom": [f"curriculum.path={folder / 'hard.csv'}"],
             "class_weights=given": ["class_weights.weights=[3:2.5,7:0.5]"],
+            "sampling=without": ["sampling.classes=[1]"],
             "clip=norm": ["clip.max_norm=0.01"],  # first gradients are small: so that there is something to clip
             "clip=value": ["clip.max_value=1e-4"],
             "constraint=max_norm": ["constraint.value=0.01"],  # first weights are small
@@ -258,7 +283,7 @@ def bench(folder: Path, teacher: Path) -> Bench:
             },
         },
         only={
-            "distillation=kd": ("data", "digits"),  # tests/test_run.py has the refusal of others
+            **{f"distillation={name}": ("data", "digits") for name in TAUGHT},  # tests/distillation has the refusals
             **dict.fromkeys(  # a run of these data, their ids and classes, classes that can be told apart
                 ("curriculum=loss", "curriculum=custom", "class_weights=given", "shift=label_shift"), ("data", "digits")
             ),
@@ -267,6 +292,10 @@ def bench(folder: Path, teacher: Path) -> Bench:
                 f"impute={name}": ("data", "horse_colic" if at_hand("horse_colic") else "tabular_csv")
                 for name in ("indicator", "knn", "median")
             },
+        },
+        began={
+            f"compression={name}": {"model": "mlp", "normalization": norm, **DIGITS}
+            for name, norm in (("structured", "none"), ("slimming", "batch"))
         },
         always=["debug=fast", "logger=none", "log_every=1", f"outputs={folder / 'outputs'}", *DOWNLOADS],
     )

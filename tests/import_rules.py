@@ -30,6 +30,11 @@ FOR_ALL_PARTS = {"assay.contracts", "assay.errors", "assay.layers"}
 BESIDES = {
     "assay.distillation.teacher": {"assay.artifacts", "assay.folder"},  # a teacher is a trained run
     "assay.distillation.teacher_files": {"assay.folder"},
+    "assay.distillation.wandb_files": {"assay.review.wandb_host"},  # can it be asked?
+    "assay.distillation.cache": {"assay.data", "assay.engines.ranks"},  # a column beside the examples
+    "assay.distillation.cache_key": {"assay.data.dataset", "assay.engines.checkpoint"},
+    "assay.distillation.cache_file": {"assay.engines.checkpoint"},
+    "assay.compression.cost": {"assay.engines.threads"},  # one count of multiply-adds
 }
 THIRD_PARTIES_OF_PARTS = {"torch", "numpy", "typing_extensions"}
 
@@ -73,6 +78,7 @@ ONLY_INSIDE_FUNCTIONS = (
     "torchvision",
     "torchaudio",
 )
+ONLY_INSIDE_FUNCTIONS += ("onnx", "onnxscript", "onnxruntime")
 ONLY_INSIDE_FUNCTIONS += ("transformers", "nltk", "optuna", "sympy", "torch._dynamo", "torch._inductor")
 
 # These, and all they import at their top, must answer before torch is there.

@@ -79,6 +79,9 @@ HEAVY = (
     "torchvision",
     "transformers",
     "nltk",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
 )
 
 

@@ -26,6 +26,7 @@ CATALOGUE = COMPOSER.catalogue
 OPTIONS = list(CATALOGUE)
 KNOWN_FACTS = {fact for option in OPTIONS for fact in option.gives} | {
     "gpu",
+    "initial_weights",
     "class",
     "labels",
     "number",

@@ -34,8 +34,9 @@ def runs(tmp_path, monkeypatch):
 
     calls = Runs()
 
-    def run(config, overrides, where):
+    def run(config, overrides, where, *, resume=False):
         assert where.is_dir()
+        assert not resume
         calls.append((config, overrides, where.relative_to(tmp_path)))
         calls.then(config)
 

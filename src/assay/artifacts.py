@@ -18,6 +18,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from assay.assemble import assemble
+from assay.compression.quantized import Quantization
+from assay.compression.refit import refit
+from assay.compression.rounding import attach
+from assay.compression.stored import decode, encode
 from assay.contracts import DataSpec, Task
 from assay.engines.checkpoint import digest, refuse_pickle
 from assay.errors import ConfigError
@@ -39,6 +43,7 @@ class Artifact:
         spec: of the data it was trained on.
         preprocessing: raw input -> fields, as in training.
         card: data name, digest, licence, test metrics, versions.
+        quantization: how it was quantised; the network has the dequantised weights and rounds what its layers read.
     """
 
     task: Task
@@ -47,6 +52,7 @@ class Artifact:
     preprocessing: Any
     config: dict[str, Any]
     card: dict[str, Any]
+    quantization: Quantization | None = None
 
 
 def save(
@@ -56,9 +62,13 @@ def save(
     spec: DataSpec,
     preprocessing: Any,
     card: Mapping[str, Any],
+    quantization: Quantization | None = None,
 ) -> None:
-    """Writes ``folder`` whole: first under another name, then renamed."""
-    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    """Writes ``folder`` whole: first under another name, then renamed. Quantised weights go there as integers."""
+    weights, fact = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}, None
+    if quantization is not None:
+        weights, fact = encode(weights, {name for name, _ in network.named_parameters()}, quantization)
+    weights = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
     kind = type(preprocessing)
     facts = {
         "format": FORMAT,
@@ -66,7 +76,9 @@ def save(
         "spec": spec.to_json(),
         "preprocessing": {"_target_": f"{kind.__module__}.{kind.__qualname__}", "state": preprocessing.to_json()},
         "card": dict(card),
-        "digest": digest(weights),
+        **({} if fact is None else {"quantization": fact}),
+        **({"narrowed": narrowed} if (narrowed := getattr(network, "narrowed", None)) else {}),
+        "digest": digest(weights, _told(fact)),
     }
     temporary = folder.with_name(folder.name + ".tmp")
     temporary.mkdir(parents=True, exist_ok=True)
@@ -100,16 +112,17 @@ def load(folder: Path) -> Artifact:
     Raises:
         ConfigError: a target outside the allow-list, a pickle, altered weights, or anything that does not fit.
     """
-    facts = read_facts(folder)
-    weights = read_weights(folder / "weights.safetensors")
-    if digest(weights) != facts["digest"]:
-        raise ConfigError(f"{folder / 'weights.safetensors'} was altered after training (its digest differs)")
+    facts, weights, quantization = read_state(folder)
     try:
         spec = DataSpec.from_json(facts["spec"])
         config = facts["config"]
         objective = build(config["loss"], allowed=ARTIFACT_ALLOWED)
         task, network = assemble(config, spec, objective, ARTIFACT_ALLOWED)
+        if "narrowed" in facts:
+            refit(network, {name: weight.shape for name, weight in weights.items()})
         network.to(precision(weights)).load_state_dict(weights)
+        if quantization is not None:
+            attach(network, quantization)
         made: Any = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
         preprocessing = made.from_json(facts["preprocessing"]["state"])
     except ConfigError:
@@ -118,7 +131,31 @@ def load(folder: Path) -> Artifact:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"{folder / 'artifact.json'} does not describe these weights ({reason})") from error
     network.eval()
-    return Artifact(task, network, spec, preprocessing, config, facts["card"])
+    return Artifact(task, network, spec, preprocessing, config, facts["card"], quantization)
+
+
+def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Quantization | None]:
+    """artifact.json, and the network's state as float numbers, whatever they are stored as.
+
+    Raises:
+        ConfigError: a pickle, altered weights, or a quantisation that they do not fit.
+    """
+    facts, path = read_facts(folder), folder / "weights.safetensors"
+    weights, fact = read_weights(path), facts.get("quantization")
+    if digest(weights, _told(fact)) != facts["digest"]:
+        raise ConfigError(f"{path} was altered after training (its digest differs)")
+    if fact is None:
+        return facts, weights, None
+    try:
+        return facts, *decode(weights, fact)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{folder / 'artifact.json'} does not describe these quantised weights ({reason})") from error
+
+
+def _told(fact: Any) -> str:
+    """What of a quantisation the digest is over."""
+    return "" if fact is None else json.dumps(fact, sort_keys=True)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from assay.contracts import DataSpec, Task
+from assay.distillation import seams
 from assay.errors import ConfigError
 from assay.layers.initialization import initialize
-from assay.layers.random import name_layers
+from assay.layers.random import mix, name_layers
 from assay.targets import ALLOWED, accepted, build
 
 
@@ -27,7 +28,18 @@ def assemble(
     config: Mapping[str, Any], spec: DataSpec, objective: nn.Module, allowed: tuple[str, ...] = ALLOWED
 ) -> tuple[Task, nn.Module]:
     """Builds stem, encoder, head, and gives every layer its random stream's key; initialised from ``config["seed"]``
-    without touching the global generator."""
+    without touching the global generator. An objective may make something larger of it."""
+    task, network = _assemble(config, spec, objective, allowed)
+
+    def another(number: int) -> nn.Module:
+        return _assemble({**config, "seed": mix(config["seed"], number)}, spec, objective, allowed)[1]
+
+    return task, seams.assembled(objective, network, another)
+
+
+def _assemble(
+    config: Mapping[str, Any], spec: DataSpec, objective: nn.Module, allowed: tuple[str, ...]
+) -> tuple[Task, nn.Module]:
     field = spec.source
     kind = stem_kind(config["stem"], config["reads"])
     with torch.random.fork_rng(devices=[]):

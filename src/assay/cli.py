@@ -30,7 +30,7 @@ def _train(arguments: list[str]) -> int:
 
 def _predict(arguments: list[str]) -> int:
     parser = _Parser("assay predict", description="The outputs of a trained model for new inputs.")
-    parser.add_argument("run", metavar="RUN", help="a run folder, an artifact, or latest")
+    parser.add_argument("run", metavar="RUN", help="a run folder, an artifact, an export or its model.onnx, or latest")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", default=["-"], help="images, CSV, text; - is stdin")
     parser.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
     parser.add_argument("--output", metavar="FILE", help="instead of stdout")
@@ -48,6 +48,21 @@ def _evaluate(arguments: list[str]) -> int:
     from assay.predict import evaluate_command
 
     return evaluate_command(run=given.run, overrides=given.overrides)
+
+
+def _export(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay export",
+        description="A trained model as files that run without Assay, each compared with torch's outputs.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder, an artifact, or latest")
+    parser.add_argument("--output", metavar="DIR", help="instead of RUN/export")
+    kinds = "onnx,torch_export,safetensors"
+    parser.add_argument("--format", metavar="NAME,…", default=kinds, help=f"some of {kinds} alone")
+    given = parser.parse_args(arguments)
+    from assay.export.bundle import export_command
+
+    return export_command(run=given.run, output=given.output, formats=given.format)
 
 
 def _resume(arguments: list[str]) -> int:
@@ -202,6 +217,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
     "train": (_train, "[switch=option …] [key=value …]", "train one model, or with -m every combination"),
     "resume": (_resume, "RUN", "go on with a run that was stopped, killed or moved"),
     "predict": (_predict, "RUN INPUT…", "the outputs of a trained model for new inputs"),
+    "export": (_export, "RUN", "ONNX and other files that run without Assay"),
     "evaluate": (_evaluate, "RUN [data=…]", "the scores of a trained model"),
     "runs": (_runs, "[PATH] [--where EXPR…]", "list runs: what varied, what came of it"),
     "diff": (_diff, "A B", "what differs between two runs"),

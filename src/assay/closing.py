@@ -8,15 +8,17 @@ from typing import Any
 
 from torch import Tensor
 
-from assay import artifacts, environment, figures, folder, predictions, screens
+from assay import artifacts, costing, environment, figures, folder, narrowing, predictions, screens
 from assay.assemble import assemble
 from assay.data.examples import Examples
+from assay.distillation import seams
 from assay.engines.eager import Eager
 from assay.parts import Parts
+from assay.quantizing import quantize
 from assay.recorder import Recorder
 
 
-def examine(parts: Parts, module: Eager, recorder: Recorder) -> dict[str, Any]:
+def examine(parts: Parts, module: Eager, recorder: Recorder, where: Path | None = None) -> dict[str, Any]:
     """The best weights into the network (a whole one, where it was divided), and those on the test split, once: the
     module then has scores and readings. Returns what the task chose on the validation split before."""
     if parts.sharded:
@@ -24,9 +26,13 @@ def examine(parts: Parts, module: Eager, recorder: Recorder) -> dict[str, Any]:
 
         recorder.best = whole(recorder.best or dict(parts.network.state_dict()))
         _, parts.network = assemble(parts.config, parts.spec, parts.task.objective)
+        narrowing.as_narrow(parts.network, recorder.best)
         parts.trainer.precision_plugin.convert_module(parts.network)
         module.network = parts.network
     recorder.load_best()
+    parts.network = module.network = seams.deployed(parts.network)
+    parts.row = None if where is None else costing.before(parts, where)
+    parts.before = quantize(parts)
     settled = parts.task.settle(lambda: _evaluated(parts, parts.dataset.splits["val"])[1])
     parts.trainer.test(module, datamodule=parts.data, verbose=False)
     return settled
@@ -52,7 +58,7 @@ def close(
         What summary.json holds, and the last screen.
     """
     recorder.ended(parts.data)
-    settled = examine(parts, module, recorder)
+    settled = examine(parts, module, recorder, where)
     readings = {name: value.cpu() for name, value in module.readings.items()}
     scores, train = module.test_scores, _training_scores(parts)
     baseline_name, baseline = parts.task.baseline(parts.labels("train"), readings)
@@ -77,9 +83,10 @@ def close(
         **{f"baseline/{name}": value for name, value in baseline.items()},
         "baseline": baseline_name,
         "monitor": parts.monitor,
-        parts.monitor: recorder.history.get(recorder.best_epoch),
+        parts.monitor: _monitored(parts, recorder),
+        **parts.before,
         "best_epoch": recorder.best_epoch,
-        "epochs": module.epoch + 1,
+        "epochs": module.epoch + 1 if parts.total else 0,
         "steps": module.number,
         "parameters": parts.parameters,
         "seconds": round(seconds, 3),
@@ -99,7 +106,8 @@ def close(
         "source_digest": environment.source_digest(),
     }
     config = {**parts.config, "task": {**parts.config["task"], **settled}}
-    artifacts.save(where / "artifact", parts.network, config, parts.spec, dataset.preprocessing, card)
+    fitted = dataset.preprocessing
+    artifacts.save(where / "artifact", parts.network, config, parts.spec, fitted, card, parts.quantization)
     figures.write(where, parts.task, readings, parts.monitor)
     recorder.draw(where)
     folder.write_json(where / "summary.json", summary)
@@ -111,7 +119,7 @@ def close(
         train=train,
         monitor=parts.monitor,
         best_epoch=recorder.best_epoch,
-        epochs=module.epoch + 1,
+        epochs=summary["epochs"],
         seconds=seconds,
         steps_per_second=speed,
         folder=where,
@@ -119,13 +127,20 @@ def close(
         overrides=overrides,
         longer=_longer(parts, module, recorder),
     )
-    return summary, screen
+    return summary, "\n".join([*costing.report(parts, where, parts.row, scores), screen])
 
 
 def _training_scores(parts: Parts) -> dict[str, float]:
     """Scores on as many training examples as there are test ones: the gap needs no more."""
     splits = parts.dataset.splits
     return _evaluated(parts, splits["train"].few(max(len(splits["test"]), 1)))[0]
+
+
+def _monitored(parts: Parts, recorder: Recorder) -> float | None:
+    """Of the weights that are tested: quantised ones, and those of a run without a step, are scored for it."""
+    if parts.total and parts.quantization is None:
+        return recorder.history.get(recorder.best_epoch)
+    return _evaluated(parts, parts.dataset.splits["val"])[0].get(parts.monitor.removeprefix("val/"))
 
 
 def _evaluated(parts: Parts, examples: Examples) -> tuple[dict[str, float], dict[str, Tensor]]:
@@ -138,7 +153,7 @@ def _evaluated(parts: Parts, examples: Examples) -> tuple[dict[str, float], dict
 def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:
     """The setting that would train on; None where more would not help."""
     history, best = recorder.history, recorder.best_epoch
-    if module.number < parts.total or parts.config["debug"] != "none":
+    if not parts.total or module.number < parts.total or parts.config["debug"] != "none":
         return None
     if history.get(best) in (score for epoch, score in history.items() if epoch < best):  # as good before
         return None

@@ -124,12 +124,14 @@ class Output:
     log_probs: (…, C), normalised over the last dimension; labels are (B, L, 2), absent and present. None for numbers.
     mask: True where a position counts; None where all do.
     features: named hidden tensors, only those asked for (see :mod:`assay.layers.features`).
+    peers: what the other members of a cohort answer while it trains (:mod:`assay.distillation.cohort`).
     """
 
     logits: Tensor
     log_probs: Tensor | None = None
     mask: Tensor | None = None
     features: Mapping[str, Tensor] = field(default_factory=dict)
+    peers: tuple[Output, ...] = ()
 
 
 @runtime_checkable
@@ -163,6 +165,15 @@ class Objective(Protocol):
     """``objective(output, batch) -> {name: Term}``: an ``nn.Module``; it may wrap another and may own parameters.
 
     ``features`` names the hidden tensors it reads from ``output.features``.
+
+    Any module within it may have these as well, and needs nothing of its wrappers (:mod:`assay.distillation.seams`):
+
+    fit(spec, preprocessing): the data are known; what does not fit them is refused.
+    assembled(network, make) -> nn.Module: what is trained in place of ``network``; ``make(k)`` makes more of its kind,
+        with other first weights. Its ``deployed`` is what is tested and saved.
+    meet(network, batch, seed): the network has its first weights, the optimiser is not made: here an objective takes
+        the shapes of what it will read, makes parameters of its own, and has them trained and kept in checkpoints.
+    stepped(network): after each step.
     """
 
     features: tuple[str, ...]

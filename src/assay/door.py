@@ -46,9 +46,12 @@ def train(overrides: Sequence[str]) -> Run:
         raise SystemExit(code)
     folder = make_folder(point.config)
     write_config(folder, point.config, point.overrides)
-    from assay.run import run  # after every check: torch
+    import assay.run  # noqa: F401 (after every check: torch, and first what puts off its imports)
+    from assay.composition.compose import composer_of
+    from assay.loops import start
 
-    return Run(folder, run(point.config, list(point.overrides), folder))
+    composer = composer_of(flags.config_dir, flags.config_path, flags.config_name)
+    return Run(folder, start.run(point.config, list(point.overrides), folder, composer))
 
 
 def runs(path: Path) -> list[dict[str, Any]]:

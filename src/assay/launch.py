@@ -27,6 +27,7 @@ from assay.composition.quoting import quote
 from assay.errors import ConfigError
 from assay.folder import write_config
 from assay.follow import following
+from assay.loops import start
 
 
 def train(argv: Sequence[str]) -> int:
@@ -90,7 +91,7 @@ class _Job:
     """What Hydra calls for each job. Failures are kept from it: it would print them its own way and cut their trace."""
 
     def __init__(self, composer: Composer, several: bool = False) -> None:
-        self.catalogue = composer.catalogue
+        self.composer, self.catalogue = composer, composer.catalogue
         self.several = several
         self.failures: list[Exception] = []
 
@@ -103,10 +104,10 @@ class _Job:
         folder = Path(hydra.runtime.output_dir)
         plain = preflight.plain(config, choices, self.catalogue)
         write_config(folder, plain, overrides)  # before torch loads: a run that is killed then can be resumed
-        from assay.run import Failed, Stopped, run  # run first: it puts off the imports that a step does not need
+        from assay.run import Failed, Stopped  # run first: it puts off the imports that a step does not need
 
         try:
-            return run(plain, overrides, folder)
+            return start.run(plain, overrides, folder, self.composer)
         except Stopped as stopped:
             raise SystemExit(128 + int(stopped.args[0])) from stopped
         except Failed as failed:
@@ -198,6 +199,8 @@ def show_plan(points: Sequence[preflight.Point]) -> None:
         shown = [one for one in point.overrides if not one.startswith("plan=")]
         defaults = " ".join(f"{group}={point.config['switches'].get(group)}" for group in ("model", "data"))
         print(f"{number:>{width}}  {' '.join(shown) or defaults}")
+        for line in start.show(point.config, point.overrides):
+            print(line)
     print(f"{len(points)} run{'s' if len(points) > 1 else ''}, all checks passed; leave out plan=true to train")
 
 

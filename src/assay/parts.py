@@ -13,12 +13,13 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
-from assay import environment, rate_range, screens
+from assay import environment, narrowing, rate_range, screens
 from assay.assemble import assemble
 from assay.contracts import Batch, DataSpec
 from assay.data.augment.chain import Chain
 from assay.data.module import DataModule
 from assay.data.training import Training
+from assay.distillation import cache, seams
 from assay.engines.layout import lay_out
 from assay.engines.lr_finder import Range
 from assay.engines.ranks import Ranks
@@ -28,6 +29,7 @@ from assay.errors import ConfigError
 from assay.layers.random import KeyedStreams
 from assay.optim import groups
 from assay.optim.schedule import Schedule
+from assay.quantizing import begin_quantizing
 from assay.targets import accepted, build
 from assay.transfer import Report, published_weights, transfer
 from assay.transfer_files import TORCHVISION
@@ -51,7 +53,8 @@ class Parts:
         monitor, mode: the metric that best, stopping and plateau watch.
         total: optimiser steps of the whole run.
         chosen: what the run chose for itself, kept in environment.json.
-        transferred: what init_from copied; found: what lr_finder saw; None where there was nothing to do.
+        transferred: what init_from copied; narrowed: what compression took out; found: what lr_finder saw; None where
+            there was nothing to do.
         training: which training examples count how much and when.
         trainer: Lightning's.
     Raises:
@@ -73,7 +76,7 @@ class Parts:
         objective = build(config["loss"])
         if config["distillation"] is not None:
             objective = build(config["distillation"], objective)
-            objective.fit(self.spec)
+            seams.fit(objective, self.spec, self.dataset.preprocessing)
         self.task, self.network = assemble(config, self.spec, objective)
         if config["regularization"] is not None:
             self.task.objective = build(config["regularization"], self.task.objective, self.network)
@@ -98,6 +101,8 @@ class Parts:
         )
         self.data.setup()
         self._refuse_unknown_monitor()
+        self.trainer = self._trainer(where)
+        self.narrowed = narrowing.begin(self, where)
         steps = self._steps_an_epoch() * self.trainer_keys["max_epochs"]
         limit = self.trainer_keys["max_steps"]
         self.total = steps if limit < 0 else min(steps, limit)
@@ -106,9 +111,15 @@ class Parts:
             self.chosen = dict(earlier["chosen"])
         self.chosen |= self.training.chosen
         torch.set_num_threads(self.chosen["threads"])
-        self.trainer = self._trainer(where)
         precision, home = self.trainer_keys["precision"], self.trainer.strategy.root_device.type
         lay_out(self.network, config.get("channels_last", "never"), home, precision, sharded=self.sharded)
+        begun = None if earlier is None else earlier["chosen"]
+        self.taught = cache.attach(objective, self.dataset, self.training, config, self.total, home, ranks, begun)
+        self.chosen |= self.taught.chosen
+        self.quantizer, self.quantization, self.before = begin_quantizing(self), None, {}
+        if config["distillation"] is not None:
+            seams.meet(self.task.objective, self.network, self._one_batch(), config["seed"])
+        self.row: dict[str, Any] | None = None  # of compression.json: what the network cost before
         self.found: Range | None = None
         if config.get("lr_finder"):
             self._find_rate(earlier)
@@ -125,17 +136,18 @@ class Parts:
 
     @property
     def parameters(self) -> int:
-        return sum(p.numel() for p in self.network.parameters())
+        return sum(p.numel() for p in seams.deployed(self.network).parameters())
 
     @property
     def frozen(self) -> int:
         """Of them, those that freeze=… keeps as they are."""
-        return sum(p.numel() for p in self.network.parameters() if not p.requires_grad)
+        return sum(p.numel() for p in seams.deployed(self.network).parameters() if not p.requires_grad)
 
     @property
     def notes(self) -> list[str]:
-        """What init_from and lr_finder did, a line each, for the first screen."""
-        found = [self.transferred.line()] if self.transferred is not None else []
+        """What distillation, init_from and lr_finder did, a line each, for the first screen."""
+        found = [*self.taught.notes, *([self.transferred.line()] if self.transferred is not None else [])]
+        found += [] if self.narrowed is None else self.narrowed.lines()
         return found if self.found is None else [*found, self.found.line()]
 
     def labels(self, split: str) -> Tensor:
@@ -155,7 +167,8 @@ class Parts:
             streams=KeyedStreams(config["seed"]),
             augment=self.augment,
             clip=build(config["clip"]) if config["clip"] is not None else None,
-            constraint=None if config.get("constraint") is None else build(config["constraint"], self.network),
+            constraint=self._constraint(),
+            masks=narrowing.masks(config, self.network, self.total),
             average=self._average(),
             schedule=schedule,
             ranks=self.ranks,
@@ -165,6 +178,13 @@ class Parts:
         """Of what trains of the two, each parameter with its own rate."""
         own = {key: value for key, value in self.config["optim"].items() if key not in ("layer_decay", "groups")}
         return build(own, groups.parameter_groups(network, objective, own["lr"], self.factors))
+
+    def _constraint(self) -> Any:
+        """Of the weights of each network that trains."""
+        if self.config.get("constraint") is None:
+            return None
+        bounds = [build(self.config["constraint"], member) for member in seams.members(self.network)]
+        return lambda: [bound() for bound in bounds]
 
     def _average(self) -> Any:
         """The averaged weights of ema=…, beside the network's own."""
@@ -203,11 +223,14 @@ class Parts:
     def _transferred(self, where: Path) -> Report | None:
         """Weights of another run, put into the network; not where a checkpoint of this one holds them."""
         source = self.config.get("init_from")
-        if source is None or any((where / "checkpoints").glob("*.ckpt")):
+        if source is None:
+            return None
+        if any((where / "checkpoints").glob("*.ckpt")):
+            narrowing.resumed(self.network, where)
             return None
         if source.startswith(TORCHVISION):
-            return published_weights(self.network, source, self.config["data_dir"])
-        return transfer(self.network, self.spec, source)
+            return published_weights(seams.deployed(self.network), source, self.config["data_dir"])
+        return transfer(seams.deployed(self.network), self.spec, source)
 
     def _dataset(self) -> Any:
         """Set up; by the first process before the others, which then find what it downloaded."""
@@ -275,7 +298,10 @@ class Parts:
             dataset.splits = {"train": few, "val": few, "test": few}
             self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
         elif debug == "fast":
-            self.trainer_keys |= {"max_epochs": 1, "limit_train_batches": FAST_STEPS}
+            self.trainer_keys |= {
+                "max_epochs": min(1, self.trainer_keys["max_epochs"]),
+                "limit_train_batches": FAST_STEPS,
+            }
         elif debug == "profile":
             self.trainer_keys["max_steps"] = PROFILE_STEPS
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from assay import artifacts
 from assay.errors import ConfigError
+from assay.export.opened import Exported, export_folder
 from assay.folder import find, find_artifact, read_config
 
 FORMATS = ("table", "csv", "jsonl")
@@ -24,7 +25,7 @@ class Predictor:
         ``assay.load("latest").predict(["a fine film", "a dull one"])``
     """
 
-    def __init__(self, artifact: artifacts.Artifact) -> None:
+    def __init__(self, artifact: artifacts.Artifact | Exported) -> None:
         self.artifact = artifact
 
     @property
@@ -49,8 +50,10 @@ class Predictor:
         if not raws:
             return []
         task: Any = self.artifact.task
-        column = self.artifact.preprocessing(raws)["source"]
-        outputs = artifacts.outputs(self.artifact, column)
+        if isinstance(self.artifact, artifacts.Artifact):
+            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws)["source"])
+        else:
+            outputs = self.artifact.outputs(self.artifact.column(raws))
         if "prediction" in outputs:
             return [{"prediction": value} for value in outputs["prediction"].tolist()]
         log_probs = outputs["log_probs"]
@@ -63,7 +66,11 @@ class Predictor:
 
 
 def load(run: str | Path, outputs: str = "outputs") -> Predictor:
-    """The trained model of a run folder, an artifact, or ``latest``. Opening it runs no code of its own."""
+    """The trained model of a run folder, an artifact, an export or its model.onnx, or ``latest``. Opening it runs no
+    code of its own."""
+    folder = export_folder(str(run))
+    if folder is not None:
+        return Predictor(Exported(folder))
     return Predictor(artifacts.load(find_artifact(str(run), outputs)))
 
 

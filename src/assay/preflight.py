@@ -24,6 +24,7 @@ from assay.composition.headers import Catalogue, Option
 from assay.composition.nearest import unknown_key
 from assay.composition.points import Draft
 from assay.errors import ConfigError
+from assay.loops import start as loops
 
 
 @dataclass
@@ -176,6 +177,7 @@ class _Check:
                 raise ConfigError(rules.idle_line(group, self.choices, self.catalogue))
         facts = rules.gather(options, config, found)
         rules.check_rules(options, config, self.choices, facts)
+        loops.check(config, self.draft.overrides, self.composer, facts)
 
     def assign(self, override: Override) -> None:
         """Applies one value; its own errors name what was probably meant."""

@@ -107,12 +107,15 @@ class Recorder:
         score = scores[self.monitor]
         self.history[epoch] = score
         self.progress.validated(step, epoch, scores)
+        settled = self.module.step.settled
+        if self.best_step < settled:
+            self.best_score = -math.inf  # of a network with more weights: not what was asked for
         if self.sign * score >= self.best_score:  # of equal scores the later: it has seen more
             self.best_score, self.best_epoch, self.best_step = self.sign * score, epoch, step
             self.best = self._weights()
         if self.module.step.schedule is not None:
             self.module.step.schedule.validated(score)
-        self.over = self.stopping is not None and self.stopping.update(score)
+        self.over = self.stopping is not None and step >= settled and self.stopping.update(score)
         return self.over
 
     def epoch_ended(self, epoch: int) -> None:
@@ -211,7 +214,7 @@ class Recorder:
 
     def load_best(self) -> None:
         """Puts the best weights into the network, in place."""
-        if not self.best:
+        if not self.best or self.best_step < min(self.module.step.settled, self.module.number):
             self.best = self._weights()
             self.best_step = self.module.number
         with torch.no_grad():

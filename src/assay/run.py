@@ -43,7 +43,9 @@ from assay.targets import build
 plain_cuda_check()
 
 
-def run(config: dict[str, Any], overrides: Sequence[str], where: Path, *, resume: bool = False) -> dict[str, Any]:
+def run(
+    config: dict[str, Any], overrides: Sequence[str], where: Path, *, resume: bool = False, part_of: Path | None = None
+) -> dict[str, Any]:
     """Trains, tests and saves one point; returns what summary.json holds.
 
     Args:
@@ -51,6 +53,7 @@ def run(config: dict[str, Any], overrides: Sequence[str], where: Path, *, resume
         overrides: as typed.
         where: the run folder, made exclusively by the caller.
         resume: go on from what the folder holds, bit for bit; without a checkpoint, from the beginning.
+        part_of: the folder of the loop that this run is a stage of; `latest` and what the user is told are that.
     Raises:
         ConfigError: the data or a part refuse the config; of a new run nothing is left behind, one that is resumed
             stays as it is.
@@ -63,7 +66,7 @@ def run(config: dict[str, Any], overrides: Sequence[str], where: Path, *, resume
         try:
             with company(at, where, point) as ranks:
                 try:
-                    job = Job(config, overrides, where, kernels, resume=resume, ranks=ranks)
+                    job = Job(config, overrides, where, kernels, resume=resume, ranks=ranks, part_of=part_of)
                 except ConfigError:
                     if not resume:
                         folder.discard(where)
@@ -98,7 +101,7 @@ class Job:
     """One run from its first screen to its last.
 
     Args:
-        config, overrides, where, resume: as :func:`run`.
+        config, overrides, where, resume, part_of: as :func:`run`.
         kernels: what remembers operations that are not deterministic.
         ranks: the processes that train together, or None.
     """
@@ -112,10 +115,12 @@ class Job:
         *,
         resume: bool,
         ranks: Ranks | None = None,
+        part_of: Path | None = None,
     ) -> None:
         self.config = config
         self.overrides = overrides
         self.where = where
+        self.part_of = part_of
         self.kernels = kernels
         self.ranks = ranks
         first = ranks is None or ranks.first  # who decides, writes and speaks
@@ -134,6 +139,8 @@ class Job:
             folder.write_json(where / "data.json", data_card(parts.dataset, parts.switches["data"]))
         if first and parts.transferred is not None:
             folder.write_json(where / "init_from.json", parts.transferred.to_json())
+        if first and parts.narrowed is not None:
+            folder.write_json(where / "narrowed.json", parts.narrowed.to_json())
         if first and parts.found is not None:
             rate_range.write(where, parts.found)
         self.log = build(config["logger"], where, config) if first and config["logger"] is not None else None
@@ -163,7 +170,7 @@ class Job:
             return
         self.differences = self._write_environment(earlier)
         if not resume or where.resolve().is_relative_to(Path(config["outputs"]).resolve()):  # else it was moved
-            folder.point_latest(config["outputs"], where)
+            folder.point_latest(config["outputs"], part_of or where)
         self._first_screen(note)
 
     def _write_environment(self, earlier: dict[str, Any] | None) -> list[str]:
@@ -213,6 +220,7 @@ class Job:
                     inexact=self._inexact(),
                 )
                 note = self.log.finish("done", summary) if self.log is not None else None
+                screen = screen if self.part_of is None else screen.partition("\nNext:")[0]  # the loop says what next
                 self._say(screen + (f"\n{note}" if note else ""))
             status = "done"
             return summary
@@ -235,7 +243,7 @@ class Job:
         except Stopped:
             status = "stopped"
             self.recorder.save()
-            self._say(f"Stopped at step {self.module.number}, saved; {screens.resuming(self.where)}")
+            self._say(f"Stopped at step {self.module.number}, saved; {screens.resuming(self.part_of or self.where)}")
             raise
         except AtOnce:
             status = "interrupted"
@@ -255,10 +263,14 @@ class Job:
 
     def _fit(self) -> None:
         self.parts.network.train()
-        if self.saved is not None and (self.recorder.over or self.module.number >= self.parts.total):
+        if self.recorder.over or self.module.number >= self.parts.total:
             self.parts.trainer.precision_plugin.convert_module(self.module)
             self.module.configure_optimizers()  # restores the state; there are no steps left to take
-            self.module.epoch = self.saved.facts["epoch"]
+            if self.saved is None:  # there never were any
+                self.module.trainer = self.parts.trainer
+                self.recorder.save()
+            else:
+                self.module.epoch = self.saved.facts["epoch"]
             return
         self.parts.trainer.fit(self.module, datamodule=self.parts.data)
         self.module.report()

@@ -112,7 +112,9 @@ def last(
         lines.append(f"The last epoch was the best: {longer} may do better.")
     speed = f"{steps_per_second:.0f} steps/s"
     best = f"Best at epoch {best_epoch + 1} of {epochs} by {monitor}"
-    if best_epoch < 0:
+    if epochs == 0:
+        best = "No step was taken: the weights are those of init_from"
+    elif best_epoch < 0:
         best = "Ended before the first validation: the weights are the last ones"
     lines.append(f"{best} · trained {seconds:.1f} s, {speed}")
     run = pasted(shown(folder))

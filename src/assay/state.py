@@ -62,11 +62,19 @@ def load_optimizer_state(optimizer: Optimizer, flat: Mapping[str, Tensor]) -> No
     groups = fill(plain["param_groups"], flat, "group")
     for group, old in zip(groups, plain["param_groups"], strict=True):
         group["params"] = old["params"]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in under(flat, "moment").items():
         number, _, name = key.partition(".")
-        moments.setdefault(int(number), {})[name] = value.clone()
+        moments.setdefault(int(number), {})[name] = _laid_like(parameters[int(number)], value)
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _laid_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """A copy, in the order in memory of its parameter: a file has lost it, and fused kernels go by it alone."""
+    if parameter.is_contiguous() or value.shape != parameter.shape:
+        return value.clone()
+    return torch.empty_strided(value.size(), parameter.stride(), dtype=value.dtype, device=value.device).copy_(value)
 
 
 def capture(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from assay import artifacts
+from assay.compression.refit import narrowed_as
 from assay.contracts import DataSpec
-from assay.engines.checkpoint import digest
 from assay.errors import ConfigError
 from assay.folder import find_artifact
 from assay.layers.stems.bag_of_words import BagOfWords
@@ -98,6 +98,7 @@ def transfer(network: nn.Module, spec: DataSpec, run: str) -> Report:
     The head is not copied where its target is another (other classes, or the same in another order). Where both read
     tokens and the vocabularies differ, embeddings, and the first layer over a bag of words, are copied token by token:
     what is new here keeps its start. RUN's weights are those it was tested with: the best, averaged where ema was on.
+    Where units left RUN's network they leave this one.
 
     Args:
         network: freshly initialised.
@@ -107,10 +108,11 @@ def transfer(network: nn.Module, spec: DataSpec, run: str) -> Report:
         ConfigError: there is no such run, its weights were altered, or none fits.
     """
     folder = find_artifact(run)
-    facts = artifacts.read_facts(folder)
-    weights = artifacts.read_weights(folder / "weights.safetensors")
-    if digest(weights) != facts["digest"]:
-        raise ConfigError(f"init_from={run}: the weights were altered after training (their digest differs)")
+    try:
+        facts, weights, _ = artifacts.read_state(folder)
+    except ConfigError as error:
+        raise ConfigError(f"init_from={run}: {error}") from error
+    narrowed_as(network, facts.get("narrowed", {}), run)
     theirs = DataSpec.from_json(facts["spec"])
     report = Report(run)
     same_target = _identity(spec, "label") == _identity(theirs, "label")

@@ -20,7 +20,8 @@ _MEBIBYTE = 1 << 20
 
 
 def check(config: dict[str, Any]) -> set[str]:
-    """The facts of ``init_from``: none; refuses what holds no trained network, and downloads torchvision's weights.
+    """The facts of ``init_from``: ``initial_weights`` where there are any; refuses what holds no trained network, and
+    downloads torchvision's weights.
 
     Raises:
         ConfigError: there is no such run, its artifact cannot be read, the model is not torchvision's of this name, or
@@ -35,7 +36,7 @@ def check(config: dict[str, Any]) -> set[str]:
         if config["switches"]["model"] != "torchvision" or config["model"]["name"] != name:
             raise ConfigError(f"init_from={source} are weights of one model: add model=torchvision model.name={name}")
         files.ensure(str(config["data_dir"]))
-        return set()
+        return {"initial_weights"}
     try:
         path = find_artifact(str(source)) / "artifact.json"
     except ConfigError as error:
@@ -44,7 +45,7 @@ def check(config: dict[str, Any]) -> set[str]:
         json.loads(path.read_text(encoding="utf-8"))["spec"]["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"init_from={source}: {path} cannot be read ({error}); name a finished run") from error
-    return set()
+    return {"initial_weights"}
 
 
 def published(name: str) -> Download:

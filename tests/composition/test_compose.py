@@ -47,3 +47,16 @@ def test_a_composition_does_not_change_the_next():
     composer.apply(config, composer.parse("optim.lr=7"))
     assert composer.compose(["optim=sgd"])[0].optim.lr != 7
     assert composer.compose(["optim=sgd", "model=mlp"])[0].optim.lr != 7
+
+
+def test_a_default_that_names_the_choice_of_another_group_is_followed(tmp_path):
+    """Hydra's map of choices is made for such a file alone."""
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "paired.yaml").write_text("# A loss.\ndefaults:\n  - /init@start: ${model}_start\n")
+    (tmp_path / "init").mkdir()
+    for model in ("lstm", "mlp"):
+        (tmp_path / "init" / f"{model}_start.yaml").write_text(f"# A start.\nof: {model}\n")
+    composer = Composer(str(tmp_path))
+    for model in ("lstm", "mlp"):
+        config, _ = composer.compose([f"model={model}", "loss=paired"])
+        assert config.loss.start.of == model

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from assay.engines import checkpoint
 from assay.engines.layout import lay_out
+from assay.state import capture, restore
 
 
 def net():
@@ -54,3 +56,30 @@ def test_a_network_without_images_keeps_its_order():
     one = nn.Sequential(nn.Linear(3, 4), nn.Conv1d(4, 4, 3))
     lay_out(one, "auto", "cpu", "32-true")
     assert all(p.is_contiguous() for p in one.parameters())
+
+
+def test_a_fused_optimizer_goes_on_as_if_it_had_not_stopped(tmp_path):
+    """Its kernel pairs a weight with its moments by their place in memory, which a file does not keep."""
+    x = torch.randn(7, 3, 6, 6)
+
+    def made():
+        torch.manual_seed(0)
+        one = net()
+        lay_out(one, "auto", "cpu", "32-true")
+        return one, torch.optim.Adam(one.parameters(), 0.1, fused=True)
+
+    def step(one, optimizer):
+        optimizer.zero_grad()
+        one(x).square().sum().backward()
+        optimizer.step()
+
+    whole, optimizer = made()
+    step(whole, optimizer)
+    state = capture(whole, nn.Module(), optimizer, {})
+    checkpoint.write(tmp_path / "a.ckpt", state, {})
+    step(whole, optimizer)
+    second, again = made()
+    restore(checkpoint.read(tmp_path / "a.ckpt")[0], second, nn.Module(), again, {})
+    step(second, again)
+    for own, other in zip(whole.parameters(), second.parameters(), strict=True):
+        assert torch.equal(own, other)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from assay.contracts import Encoded
+from assay.contracts import Encoded, Output
 from assay.errors import ConfigError
-from assay.layers.features import capture
+from assay.layers.features import capture, observed, shapes
 
 
 class Encoder(nn.Module):
@@ -59,3 +59,42 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         capture(network, ["encoder.frist"]),
     ):
         pass
+
+
+class Answering(nn.Module):
+    """A network as tasks call it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder()
+        self.norm = nn.BatchNorm1d(5)
+
+    def forward(self, batch):
+        return Output(self.norm(self.encoder(batch["source"]).last))
+
+
+def test_what_nobody_asked_for_is_not_recorded():
+    network, batch = Answering(), {"source": torch.randn(2, 6, 3)}
+    output = observed(network, batch, ())
+    assert output.features == {}
+    asked = observed(network, batch, ("encoder", "norm"))
+    assert torch.equal(asked.features["norm"], asked.logits)
+    assert torch.equal(asked.logits, output.logits)
+    assert set(asked.features) == {"encoder", "norm"}
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_shapes_are_of_what_layers_give_and_leave_the_network_as_it_is():
+    network, batch = Answering(), {"source": torch.randn(2, 6, 3)}
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = shapes(network, batch)
+    assert found == {
+        "encoder.first": (2, 6, 4),
+        "encoder.recurrent": (2, 6, 5),
+        "encoder": (2, 5),
+        "norm": (2, 5),
+    }
+    assert list(found) == ["encoder.first", "encoder.recurrent", "encoder", "norm"]  # parts come first
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())

@@ -13,12 +13,13 @@ from assay.models.student import Student
 from tests.references.image_nets import separable
 
 
-def make(shape=(2, 6, 5), channels=(3, 5, 4), width_mult=1.0, norm=normalization.batch) -> Student:
-    return Student(shape, list(channels), width_mult, nn.ReLU6, norm, 0.0)
+def make(shape=(2, 6, 5), channels=(3, 5, 4), width_mult=1.0, norm=normalization.batch, depth_multiplier=1) -> Student:
+    return Student(shape, list(channels), depth_multiplier, width_mult, nn.ReLU6, norm, 0.0)
 
 
-def test_against_loops():
-    model = make().double().eval()
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_against_loops(multiplier):
+    model = make(depth_multiplier=multiplier).double().eval()
     blocks = []
     for block in model.blocks:
         depthwise, norm, _, pointwise, *_ = block
@@ -30,7 +31,7 @@ def test_against_loops():
         blocks.append((depthwise.weight.detach().numpy(), numbers, pointwise.weight.detach().numpy()))
     x = 3 * torch.randn(2, 2, 6, 5, dtype=torch.float64)
     for image, ours in zip(x.numpy(), model(x).last.detach().numpy(), strict=True):
-        np.testing.assert_allclose(ours, separable(image, blocks), atol=1e-10)
+        np.testing.assert_allclose(ours, separable(np.repeat(image, multiplier, 0), blocks), atol=1e-10)
 
 
 @pytest.mark.parametrize(("width_mult", "maps"), [(1.0, [16, 32]), (0.5, [8, 16]), (0.3, [5, 10]), (0.001, [1, 1])])

@@ -93,3 +93,13 @@ def test_nothing_is_read_back_from_the_device():
     made = MaxNorm(Net(), 0.1, ["head", "encoder"])
     with Unread():
         made()
+
+
+def test_filters_that_lie_channels_last_are_bounded_too():
+    """Flattened they would be a copy."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 2)).to(memory_format=torch.channels_last)
+    before = net[0].weight.detach().numpy().copy()
+    MaxNorm(net, 0.2, ["0"])()
+    np.testing.assert_allclose(net[0].weight.detach().numpy(), max_norm(before, 0.2), rtol=1e-5)
+    assert (net[0].weight.detach().numpy() != before).all()

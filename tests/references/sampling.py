@@ -81,3 +81,8 @@ def paced(
         easy = max(1, math.floor(competence(kind, t, start, until) * len(visits)))
         found.append(pool[int(draws[slot] * easy)])
     return found
+
+
+def without(label: np.ndarray, absent: set[int]) -> set[int]:
+    """Positions of the examples whose class is not left out."""
+    return {position for position in range(len(label)) if int(label[position]) not in absent}

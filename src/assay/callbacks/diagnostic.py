@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from assay.contracts import Batch, Task
+from assay.distillation.seams import deployed
 from assay.layers.random import mix, name_key
 
 
@@ -80,8 +81,8 @@ class Sight:
         return self.moment is Moment.END
 
     def copied(self) -> nn.Module:
-        """The network in eval mode, in float32 at least: nothing done to it reaches the run."""
-        return _readable(copy.deepcopy(self.network))
+        """The network that is tested, in eval mode, in float32 at least: nothing done to it reaches the run."""
+        return _readable(copy.deepcopy(deployed(self.network)))
 
     def problem(self) -> tuple[Task, nn.Module]:
         """Task and network, copied together: an objective that knows the network knows the copy."""

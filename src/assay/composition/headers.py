@@ -9,6 +9,7 @@ The first line is the option's title. Then, any of:
 - ``takes: normalization=none|layer, init``  the part groups that reach this option
 - ``range: dropout >= 0, dropout < 1``, ``one of: pool = max | average``, ``match: every = REGEX -- REASON``
 - ``paths: path`` and ``columns: label``  keys whose values are file and column names, quoted before Hydra reads them
+- ``overrides: train``  keys whose values are lists of overrides, each quoted before Hydra reads them
 - ``checked by: package.module.function``  ``function(node) -> facts``, raising ConfigError; imports no torch
 - ``one each: dropout = channels + 1 -- OF WHAT``  a list here has as many values: lengths of lists and numbers, summed
 - ``extra: vision = torchvision``  the optional dependency, and what is imported of it
@@ -39,6 +40,7 @@ WORDS = (
     "one each",
     "paths",
     "columns",
+    "overrides",
     "checked by",
     "extra",
     "inert",
@@ -103,6 +105,7 @@ class Option:
     counts: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     extra: str = ""
     libraries: tuple[str, ...] = ()
@@ -148,7 +151,7 @@ def read(path: Path, group: str, name: str) -> Option:
 
 def _declare(option: Option, word: str, text: str) -> None:
     match word:
-        case "reads" | "gives" | "paths" | "columns":
+        case "reads" | "gives" | "paths" | "columns" | "overrides":
             setattr(option, word, _list(text))
         case "inert":
             option.inert = text

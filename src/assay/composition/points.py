@@ -54,7 +54,7 @@ def is_hydra(argument: str) -> bool:
 
 
 def quote_all(arguments: Sequence[str], catalogue: Catalogue, multirun: bool) -> list[str]:
-    """Quotes the values of path and column keys of the options that the command names, or else of all options."""
+    """Quotes the values of path, column and override keys of the options that the command names, else of all."""
     named: dict[str, set[str]] = {}
     for argument in arguments:
         group, sign, value = argument.partition("=")
@@ -65,7 +65,7 @@ def quote_all(arguments: Sequence[str], catalogue: Catalogue, multirun: bool) ->
         words = named.get(option.group)
         if words and words <= catalogue.groups[option.group].keys() and option.name not in words:
             continue
-        for kind, keys in (("path", option.paths), ("column", option.columns)):
+        for kind, keys in (("path", option.paths), ("column", option.columns), ("overrides", option.overrides)):
             for key in keys:
                 kinds[option.key(key)] = kinds[f"{option.name}.{option.key(key)}"] = kind
     return [quoted(argument, kinds, multirun) for argument in arguments]

@@ -1,11 +1,12 @@
 """Quotes file and column names before Hydra's grammar sees them, so that they may hold anything a file name may.
 
-Only the values of keys that a header lists under ``paths:`` or ``columns:`` are touched:
+Only the values of keys that a header lists under ``paths:``, ``columns:`` or ``overrides:`` are touched:
 
 - a value that is quoted already, in Hydra's way, stays as it is; so do ``null`` and ``???``;
 - under ``-m`` a comma outside the user's quotes separates values, and ``choice(…)`` and the like stay Hydra's;
   elsewhere a comma is part of the name;
 - ``[a,b]`` is a list for a column key, of names separated by commas outside quotes; for a path it is part of the name;
+- ``[model=cnn,augment=[crop,flip]]`` is a list of overrides, of words separated by commas outside brackets and quotes;
 - ``~/`` at the start of a path is the home folder, since shells leave it alone after ``=``;
 - ``${…}`` in a path is an interpolation, unless a file of that very name exists; in a column it is part of the name.
 """
@@ -23,7 +24,7 @@ _DOLLAR = re.compile(r"(\\*)\$\{")
 
 
 def quoted(argument: str, kinds: Mapping[str, str], multirun: bool) -> str:
-    """One override, its value quoted if its key is among ``kinds`` ({key: "path" or "column"})."""
+    """One override, its value quoted if its key is among ``kinds`` ({key: "path", "column" or "overrides"})."""
     key, sign, value = argument.partition("=")
     kind = kinds.get(key.lstrip("+"))
     if not sign or kind is None or not value.strip():
@@ -32,7 +33,7 @@ def quoted(argument: str, kinds: Mapping[str, str], multirun: bool) -> str:
         return f"{key}={_value(value, kind)}"
     if _FUNCTION.fullmatch(value.strip()):
         return argument
-    parts = split(value, brackets=kind == "column")
+    parts = split(value, brackets=kind != "path")
     return f"{key}={','.join(_value(part, kind) for part in parts)}"
 
 
@@ -89,6 +90,18 @@ def _closing(text: str, opening: int) -> int | None:
     return None
 
 
+def _words(text: str) -> list[str]:
+    """The overrides in ``[…]``: a comma in brackets of their own, as in ``augment=[crop,flip]``, is theirs."""
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    words: list[str] = []
+    for part in split(inner, brackets=False) if inner.strip() else []:
+        if words and words[-1].count("[") + words[-1].count("{") > words[-1].count("]") + words[-1].count("}"):
+            words[-1] += f",{part}"
+        else:
+            words.append(part)
+    return words
+
+
 def _value(text: str, kind: str) -> str:
     bare = text.strip()
     if bare in ("null", "???") or (bare[:1] in ("'", '"') and _closing(bare, 0) == len(bare) - 1):
@@ -96,6 +109,8 @@ def _value(text: str, kind: str) -> str:
     if kind == "column" and bare.startswith("[") and bare.endswith("]"):
         inner = bare[1:-1].strip()
         return f"[{','.join(_value(part, kind) for part in split(inner, brackets=False))}]" if inner else "[]"
+    if kind == "overrides":
+        return f"[{','.join(_value(one, 'column') for one in _words(bare))}]"
     if kind == "column":
         return quote(text)
     if text.startswith("~/"):

@@ -47,6 +47,29 @@ class Dense:
         return self.tensor.index_select(0, positions)
 
 
+class Rows:
+    """Rows of one tensor (n, …) that only some of the examples have; to ask for another one's is our mistake.
+
+    Args:
+        tensor: of those that have one; may be mapped from a file.
+        numbers: (n,) int64, whose they are.
+        count: N, of all examples.
+    """
+
+    uniform, lazy = True, False
+
+    def __init__(self, tensor: Tensor, numbers: Tensor, count: int) -> None:
+        self.tensor = tensor
+        self.place = torch.full((count,), -1)  # (N,): where an example's row is; -1 is refused by index_select
+        self.place[numbers] = torch.arange(len(numbers))
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def gather(self, positions: Tensor) -> Tensor:
+        return self.tensor.index_select(0, self.place.index_select(0, positions))
+
+
 class Pixels:
     """Images held as bytes (N, C, H, W) uint8, gathered as float32 in [0, 1]: a quarter of the memory, the same values
     as dividing the file's bytes by 255."""
@@ -168,7 +191,11 @@ class Examples:
         Rows outside of this choice have none that counts: 0."""
         whole = weight.new_zeros(len(next(iter(self.columns.values()))))
         whole[self.index] = weight
-        return Examples({**self.columns, "weight": Dense(whole)}, self.index)
+        return self.beside("weight", Dense(whole))
+
+    def beside(self, name: str, column: Column) -> Examples:
+        """The same examples with one field more, or another one of that name."""
+        return Examples({**self.columns, name: column}, self.index)
 
     def select(self, positions: Tensor) -> Examples:
         """The examples at ``positions``, a fold, a bag or a few to look at."""

@@ -79,7 +79,8 @@ class Training:
         seed = self.config["seed"]
         if self.config.get("sampling") is None:
             return Shuffled(len(self.examples), seed)
-        made = build(self.config["sampling"], self.examples.column("label"), seed)
+        make = build(self.config["sampling"])
+        made = make(self.examples.column("label"), seed, **accepted(make, spec=self.dataset.spec))
         self.notes.append(f"{self._option('sampling')}: {made.note}")
         return made
 

@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from assay.contracts import Batch, Stateful, Task, Term, TrainState
 from assay.data.share import Part, share_of
+from assay.distillation import seams
 from assay.layers.random import KeyedStreams
 from assay.state import capture, restore
 
@@ -70,6 +71,7 @@ class Step:
         augment: batch -> batch, before the network sees it.
         clip: of the gradients, in place.
         constraint: of the weights, in place, after each step.
+        masks: hold weights at zero, after each step and before the average.
         average: EMA, updated after each step.
         schedule: of the optimiser's rates.
         ranks: the processes that share it; None for one alone.
@@ -85,6 +87,7 @@ class Step:
         augment: Callable[[Batch, int], Batch] | None = None,
         clip: Callable[[list[Tensor]], Any] | None = None,
         constraint: Callable[[], Any] | None = None,
+        masks: Any = None,
         average: Any = None,
         schedule: Any = None,
         ranks: Together | None = None,
@@ -96,15 +99,22 @@ class Step:
         self.augment = augment
         self.clip = clip
         self.constraint = constraint
+        self.masks = masks
         self.average = average
         self.schedule = schedule
         self.ranks = ranks
+        self.followers = seams.followers(task.objective)
         self.searches = "closure" in _required(type(optimizer).step)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     @property
     def parts(self) -> dict[str, Stateful | None]:
-        return {"ema": self.average, "schedule": self.schedule}
+        return {"masks": self.masks, "ema": self.average, "schedule": self.schedule}
+
+    @property
+    def settled(self) -> int:
+        """The step from which on the network is of the kind that was asked for: no more of its weights go."""
+        return 0 if self.masks is None else self.masks.settled
 
     def capture(self) -> TrainState:
         return capture(self.network, self.task.objective, self.optimizer, self.parts)
@@ -137,10 +147,14 @@ class Step:
             move()
         if self.constraint is not None:
             self.constraint()
+        if self.masks is not None:
+            self.masks(number + 1, self.average)
         if self.average is not None:
             self.average.update()
         if self.schedule is not None:
             self.schedule.stepped()
+        for stepped in self.followers:
+            stepped(self.network)
         return loss
 
     def _gradients(

@@ -57,7 +57,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         if size % num_heads:
             raise ConfigError(f"model.num_heads={num_heads} does not divide model.size={size}: use a divisor of {size}")
-        self.num_heads = num_heads
+        self.num_heads, self.head_size = num_heads, size // num_heads
         self.weight = nn.Parameter(torch.empty(3 * size, size))  # rows of Q, then K, then V
         self.bias = nn.Parameter(torch.zeros(3 * size))
         self.output = nn.Linear(size, size)
@@ -65,6 +65,10 @@ class SelfAttention(nn.Module):
         self.rotate = nn.Identity() if rotate is None else rotate
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.output.bias)
+
+    def refit(self) -> None:
+        """After heads left its weights."""
+        self.num_heads = len(self.weight) // (3 * self.head_size)
 
     def forward(self, x: Tensor, allowed: Tensor | None = None) -> Tensor:
         qkv = F.linear(x, self.weight, self.bias).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, nh, hs)

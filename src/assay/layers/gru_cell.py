@@ -43,11 +43,11 @@ class KernelGRU(nn.Module):
         return states, (last_valid(states, mask, None if state is None else state[0]),)
 
     def zeros(self, x: Tensor) -> Carried:
-        return (x.new_zeros(len(x), self.kernel.hidden_size),)
+        return (x.new_zeros(x.shape[0], self.kernel.hidden_size),)
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
-        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.all_weights[0]
         xr, xz, xn = F.linear(x, input_weight, input_bias).chunk(3, -1)
         hr, hz, hn = F.linear(state[0], recurrent_weight, bias).chunk(3, -1)
         r, z = (xr + hr).sigmoid(), (xz + hz).sigmoid()
@@ -106,8 +106,12 @@ class LoopGRU(nn.Module):
             states.append(h)
         return torch.stack(states, 1), (h,)
 
+    def refit(self) -> None:
+        """After units left its weights."""
+        self.sizes = (2 * self.weight_h.shape[1], self.weight_h.shape[1])
+
     def zeros(self, x: Tensor) -> Carried:
-        return (x.new_zeros(len(x), self.sizes[1]),)
+        return (x.new_zeros(x.shape[0], self.sizes[1]),)
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """One turn of the loop, see :class:`assay.layers.recurrent.Steps`."""

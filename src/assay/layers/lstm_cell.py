@@ -62,12 +62,12 @@ class KernelLSTM(nn.Module):
         return states, (last_valid(states, mask, None if state is None else state[0]), c)
 
     def zeros(self, x: Tensor) -> Carried:
-        zero = x.new_zeros(len(x), self.kernel.hidden_size)
+        zero = x.new_zeros(x.shape[0], self.kernel.hidden_size)
         return zero, zero
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
-        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.all_weights[0]
         i, f, g, o = (F.linear(x, input_weight, input_bias) + F.linear(state[0], recurrent_weight, bias)).chunk(4, -1)
         i, f, o, g = i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh()
         c = f * state[1] + i * g
@@ -151,7 +151,7 @@ class NormalizedLSTM(nn.Module):
         return torch.stack(states, 1), (h, c)
 
     def zeros(self, x: Tensor) -> Carried:
-        zero = x.new_zeros(len(x), self.weight_h.shape[1])
+        zero = x.new_zeros(x.shape[0], self.weight_h.shape[1])
         return zero, zero
 
     def step(self, x: Tensor, state: Carried) -> Stepped:

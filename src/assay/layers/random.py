@@ -123,6 +123,12 @@ def uniform(key: int, like: Tensor) -> Tensor:
     return streams.uniform(key, like)
 
 
+def current_step() -> int | None:
+    """The number of the training step that is being taken; None where nothing is trained."""
+    streams = _active.get()
+    return None if streams is None else streams.step
+
+
 class Dropout(nn.Module):
     """Inverted dropout: y = x ∘ m / (1 - p), m ~ Bernoulli(1 - p) while training; the identity otherwise.
 

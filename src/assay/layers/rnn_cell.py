@@ -58,11 +58,11 @@ class KernelRNN(nn.Module):
         return states, (last_valid(states, mask, None if state is None else state[0]),)
 
     def zeros(self, x: Tensor) -> Carried:
-        return (x.new_zeros(len(x), self.kernel.hidden_size),)
+        return (x.new_zeros(x.shape[0], self.kernel.hidden_size),)
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""
-        input_weight, recurrent_weight, input_bias, bias = self.kernel.parameters()  # in torch's order
+        input_weight, recurrent_weight, input_bias, bias = self.kernel.all_weights[0]
         a = F.linear(x, input_weight, input_bias) + F.linear(state[0], recurrent_weight, bias)
         f = str(self.kernel.nonlinearity)
         h = a.relu() if f == "relu" else a.tanh()
@@ -112,7 +112,7 @@ class NormalizedRNN(nn.Module):
         return torch.stack(states, 1), (h,)
 
     def zeros(self, x: Tensor) -> Carried:
-        return (x.new_zeros(len(x), len(self.weight_h)),)
+        return (x.new_zeros(x.shape[0], self.weight_h.shape[0]),)
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """One turn of the loop, see :class:`assay.layers.recurrent.Steps`."""

@@ -19,6 +19,7 @@ from assay.composition.compose import Composer, composer_of
 from assay.composition.headers import Catalogue
 from assay.errors import ConfigError
 from assay.follow import following
+from assay.loops import start
 
 MAY_CHANGE = ("trainer.max_epochs", "trainer.max_steps", "checkpoint.every", "logger", "threads")
 """What a resumed run may be told anew: none of it changes what was trained so far."""
@@ -39,7 +40,7 @@ def resume_command(run: str, overrides: Sequence[str]) -> int:
     from assay import run as running
 
     try:
-        running.run(config, typed, where, resume=True)
+        start.run(config, typed, where, _composer(environment.read(where) or {}), resume=True)
     except running.Stopped as stopped:
         return 128 + int(stopped.args[0])
     except running.Failed as failed:
@@ -67,10 +68,13 @@ def prepare(where: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list
         with chdir(directory if directory.is_dir() else "."):  # where relative paths lead somewhere
             config = changed(config, typed, overrides, composer)
     config = found_again(config, composer.catalogue, directory)
+    refuse_lengths(config, overrides)
     done = _summary(where)
     if done.get("status") == "done" and _lengths(config) == _lengths(stored):
         raise ConfigError(
-            f"{where} is done, after {done.get('epochs')} epochs: `assay resume RUN trainer.max_epochs=…` trains "
+            f"{where} is done, with all its stages: `assay rerun RUN` starts a new one, which reuses what is the same"
+            if start.loop_of(config) is not None
+            else f"{where} is done, after {done.get('epochs')} epochs: `assay resume RUN trainer.max_epochs=…` trains "
             "longer, `assay rerun RUN` trains it again"
         )
     return config, merged(typed, overrides)
@@ -127,6 +131,15 @@ def changed(
             if allowed in made["switches"]:
                 made["switches"][allowed] = point.config["switches"][allowed]
     return made
+
+
+def refuse_lengths(config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Raises ConfigError if a loop over runs is told to train longer: each of its stages has a length of its own."""
+    lengths = [one for one in overrides if _key(one).startswith("trainer.")]
+    if lengths and start.loop_of(config) is not None:
+        raise ConfigError(
+            f"{lengths[0]} would lengthen every stage of this loop; use `assay rerun`, with the stage's own overrides"
+        )
 
 
 def merged(typed: Sequence[str], overrides: Sequence[str]) -> list[str]:

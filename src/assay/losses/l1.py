@@ -36,7 +36,10 @@ class L1(nn.Module):
         self.objective = objective
         self.strength = strength
         self._network = [network]  # in a list it is outside the module tree: not saved or stepped twice
-        self.features: tuple[str, ...] = tuple(getattr(objective, "features", ()))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(getattr(self.objective, "features", ()))
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
         terms = self.objective(output, batch)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import OUTPUT, Group, Slice
 from assay.layers.ngrams import HashedNgrams
 from assay.layers.pooling import mean_valid
 from assay.layers.random import Dropout
@@ -66,3 +67,7 @@ class Bag(nn.Module):
             x = torch.cat([x, self.vocabulary_size + buckets], 1)  # (B, T + P)
             mask = None if mask is None or there is None else torch.cat([mask, there], 1)
         return Encoded(None, self.dropout(mean_valid(self.embedding(x), mask)))
+
+    def channel_groups(self) -> list[Group]:
+        size = self.embedding.weight.shape[1]
+        return [Group("embedding", size, (Slice("embedding.weight", 1),), (Slice(OUTPUT),))]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import OUTPUT, Group, Slice, columns, rows, scales, separate
 from assay.layers.highway import Highway
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
@@ -72,3 +74,23 @@ class HighwayNet(nn.Module):
         for layer, dropout in zip(self.repeats * [*self.layers], self.between, strict=True):
             x = layer(dropout(x))
         return Encoded(None, self.dropout(x))
+
+    def channel_groups(self) -> list[Group]:
+        """One: a unit is carried through every layer, and leaves all of them."""
+        layers: list[Any] = list(self.layers)
+        stacks = {"first": self.first, **{f"layers.{i}.transform": one.transform for i, one in enumerate(layers)}}
+        norms: dict[str, nn.Module] = {f"{name}.1": stack[1] for name, stack in stacks.items()}
+        if not all(separate(norm) for norm in norms.values()):
+            return []
+        gates = {f"layers.{i}.gate": one.gate for i, one in enumerate(layers)}
+        making: dict[str, nn.Module] = {**{f"{name}.0": stack[0] for name, stack in stacks.items()}, **norms, **gates}
+        reading = [name for name in making if name.startswith("layers.") and name not in norms]
+        return [
+            Group(
+                "layers",
+                len(self.get_parameter("first.0.weight")),
+                tuple(one for name, module in making.items() for one in rows(name, module)),
+                (*(columns(name) for name in reading), Slice(OUTPUT)),
+                tuple(one for name, norm in norms.items() for one in scales(name, norm)),
+            )
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
+from assay.layers.channels import Group
 
 
 class Linear(nn.Module):
@@ -23,3 +24,7 @@ class Linear(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "a vector has no positions"
         return Encoded(None, x)
+
+    def channel_groups(self) -> list[Group]:
+        """None: between the data and the classes there are no units."""
+        return []

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
+from assay.layers.channels import Group
 from assay.layers.lstm_cell import KernelLSTM, NormalizedLSTM, State
 from assay.layers.random import Dropout
-from assay.layers.recurrent import directions, encode
+from assay.layers.recurrent import directions, encode, unit_groups
 
 
 class LSTM(nn.Module):
@@ -62,3 +63,6 @@ class LSTM(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> Encoded:
         return encode(self.ahead, self.back, self.dropout, x, mask, state)
+
+    def channel_groups(self) -> list[Group]:
+        return unit_groups(self.ahead, self.back)

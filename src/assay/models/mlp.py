@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
+from assay.layers.channels import OUTPUT, Group, Slice, chain
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
 from assay.layers.rates import rates
@@ -56,3 +57,6 @@ class MLP(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "a vector has no positions"
         return Encoded(None, self.layers(self.input_dropout(x)))
+
+    def channel_groups(self) -> list[Group]:
+        return chain([(f"layers.{name}", module) for name, module in self.layers.named_children()], Slice(OUTPUT))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import OUTPUT, Group, Slice, columns, rows, scales, separate
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
 from assay.layers.rates import rates
@@ -62,6 +65,19 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
         return self.activation(y if self.shortcut is None else y + self.shortcut(x))
+
+    @property
+    def layers(self) -> list[tuple[str, Any, str, nn.Module]]:
+        """The two convolutions and their normalisations, by name."""
+        end = len(self.body)
+        places = ((0, 1), (end - 2, end - 1))
+        return [(f"body.{a}", self.body[a], f"body.{b}", self.body[b]) for a, b in places]
+
+    def refit(self) -> None:
+        """After maps left its convolutions."""
+        if isinstance(self.shortcut, Pad):
+            (_, first, *_), (_, second, *_) = self.layers
+            self.shortcut.more = second.out_channels - first.in_channels
 
 
 class ResNet(nn.Module):
@@ -139,6 +155,84 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "an image has no padded positions"
         return Encoded(None, self.dropout(self.blocks(self.first(x)).mean((2, 3))))
+
+    def channel_groups(self) -> list[Group]:
+        """Maps between the convolutions of a block; and those that shortcuts join, which leave all that they join.
+
+        A projection ends what a shortcut carries on, so each stage has maps of its own. Padding carries every map on
+        into all later stages, which add maps beside it: the first stage's leave with the same of the second and third,
+        those that the second adds with the same of the third. Without shortcuts nothing is joined.
+        """
+        if not all(separate(module) for name, module in self._norms()):
+            return []
+        blocks: list[Any] = list(self.blocks)
+        found, streams = [], [_Stream(len(self.get_parameter("first.0.weight")), [("first.0", "first.1")], [])]
+        for name, block in ((f"blocks.{i}", block) for i, block in enumerate(blocks)):
+            (one, conv, norm, gamma), (two, last, after, _) = block.layers
+            inner = (*rows(f"{name}.{one}", conv), *rows(f"{name}.{norm}", gamma))
+            reader = (columns(f"{name}.{two}"),)
+            found.append(
+                Group(f"{name}.{one}", len(conv.weight), inner, reader, tuple(scales(f"{name}.{norm}", gamma)))
+            )
+            writer, size = (f"{name}.{two}", f"{name}.{after}"), len(last.weight)
+            streams[-1].readers.append(f"{name}.{one}")
+            if isinstance(block.shortcut, nn.Sequential):
+                streams[-1].readers.append(f"{name}.shortcut.0")
+                streams.append(_Stream(size, [writer, (f"{name}.shortcut.0", f"{name}.shortcut.1")], []))
+            elif block.shortcut is None or isinstance(block.shortcut, Pad):
+                streams.append(_Stream(size, [writer], [], carried=block.shortcut is not None))
+            else:
+                streams[-1].writers.append(writer)
+        return found + self._joined(streams)
+
+    def _norms(self) -> list[tuple[str, nn.Module]]:
+        found, blocks = [("first.1", self.first[1])], list[Any](self.blocks)
+        for i, block in enumerate(blocks):
+            found += [(f"blocks.{i}.{name}", norm) for _, _, name, norm in block.layers]
+            if isinstance(block.shortcut, nn.Sequential):
+                found.append((f"blocks.{i}.shortcut.1", block.shortcut[1]))
+        return found
+
+    def _joined(self, streams: list[_Stream]) -> list[Group]:
+        """For each stream the maps that are new in it, with the same of those that carry it on."""
+        norms, found = dict(self._norms()), []
+        for number, stream in enumerate(streams):
+            start = streams[number - 1].size if stream.carried else 0
+            along = [stream]
+            for later in streams[number + 1 :]:
+                if not later.carried:
+                    break
+                along.append(later)
+            writers = [writer for one in along for writer in one.writers]
+            making = [
+                one
+                for conv, norm in writers
+                for name in (conv, norm)
+                for one in rows(name, self.get_submodule(name), start)
+            ]
+            reading = [columns(name, start) for one in along for name in one.readers]
+            if along[-1] is streams[-1]:
+                reading.append(Slice(OUTPUT, start=start))
+            gammas = tuple(one for _, norm in writers for one in scales(norm, norms[norm], start))
+            found.append(Group(writers[0][0], stream.size - start, tuple(making), tuple(reading), gammas))
+        return found
+
+
+@dataclass
+class _Stream:
+    """Maps of one size that blocks hand on to one another.
+
+    Attributes:
+        size: how many.
+        writers: convolution and normalisation of each layer whose outputs are added up.
+        readers: the convolutions that read the sum.
+        carried: its first maps are those of the stream before.
+    """
+
+    size: int
+    writers: list[tuple[str, str]]
+    readers: list[str]
+    carried: bool = False
 
 
 def convolution(

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import Group
 from assay.layers.random import Dropout
-from assay.layers.recurrent import directions, encode
+from assay.layers.recurrent import directions, encode, unit_groups
 from assay.layers.rnn_cell import KernelRNN, NormalizedRNN, State
 
 
@@ -62,3 +63,6 @@ class RNN(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: State | None = None) -> Encoded:
         return encode(self.ahead, self.back, self.dropout, x, mask, state)
+
+    def channel_groups(self) -> list[Group]:
+        return unit_groups(self.ahead, self.back)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import INPUT, OUTPUT, Group, Slice, columns, rows
 from assay.layers.pooling import k_max_valid, max_valid, mean_valid
 from assay.layers.random import Dropout
 
@@ -65,7 +67,8 @@ class TextCNN(nn.Module):
         self.convolutions = nn.ModuleList([nn.Conv1d(width, maps, size) for size in widths])
         self.activations = nn.ModuleList([activation() for _ in widths])
         self.dropout = Dropout(dropout)
-        self.output_size = len(widths) * maps * (k if pool == "kmax" else 1)
+        self.kept = k if pool == "kmax" else 1  # numbers of a map
+        self.output_size = len(widths) * maps * self.kept
 
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         if state is not None:
@@ -78,6 +81,18 @@ class TextCNN(nn.Module):
             maps = activation(convolution(F.pad(x, (0, max(0, size - x.shape[2]))))).transpose(1, 2)  # (B, P, M)
             pooled.append(self.pool(maps, None if mask is None else _windows(mask, size, maps.shape[1])))
         return Encoded(None, self.dropout(torch.cat(pooled, 1)))
+
+    def channel_groups(self) -> list[Group]:
+        """The maps of each width, and the entries of a word's vector."""
+        convolutions: dict[str, Any] = {f"convolutions.{i}": one for i, one in enumerate(self.convolutions)}
+        width = next(iter(convolutions.values())).weight.shape[1]
+        found = [Group(INPUT, width, (), tuple(columns(name) for name in convolutions))]
+        start = 0
+        for name, one in convolutions.items():
+            maps = len(one.weight)
+            found.append(Group(name, maps, tuple(rows(name, one)), (Slice(OUTPUT, start=start, blocks=self.kept),)))
+            start += self.kept * maps
+        return found
 
 
 def _windows(mask: Tensor, size: int, count: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import OUTPUT, Group, Slice, chain
 from assay.layers.random import Dropout, uniform
 
 
@@ -115,6 +116,25 @@ class TorchVision(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "an image has no padded positions"
         return Encoded(None, self.network(self.prepared(x)))
+
+    def channel_groups(self) -> list[Group]:
+        """Those of the nets that are one chain of layers (VGG, AlexNet), and of the residual nets what lies within a
+        block; of the others none are known."""
+        named = {f"network.{name}": module for name, module in self.network.named_modules()}
+        if type(self.network).__name__ in ("VGG", "AlexNet"):
+            parts = ("network.features.", "network.classifier.")
+            return chain([one for one in named.items() if one[0].startswith(parts)], Slice(OUTPUT))
+        found = []
+        for name, module in named.items():
+            if type(module).__name__ in ("BasicBlock", "Bottleneck"):
+                own = ("conv1", "bn1", "conv2", "bn2", "conv3")
+                found += chain([(f"{name}.{one}", module.get_submodule(one)) for one in own if hasattr(module, one)])
+            elif type(module).__name__ == "InvertedResidual" and isinstance(
+                getattr(module, "conv", None), nn.Sequential
+            ):
+                leaves = [(n, m) for n, m in module.conv.named_modules() if next(m.children(), None) is None]
+                found += chain([(f"{name}.conv.{n}", m) for n, m in leaves])
+        return found
 
 
 def _behead(network: nn.Module, name: str) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
 from assay.layers.attention import SelfAttention, attention_mask
+from assay.layers.channels import INPUT, OUTPUT, Group, Slice, columns, rows, separate
 from assay.layers.pooling import mean_valid
 from assay.layers.positions import Learned, Rotary, Sinusoidal
 from assay.layers.random import Dropout
@@ -139,3 +141,31 @@ class Transformer(nn.Module):
         if mask is not None:
             x = x * mask.unsqueeze(-1)
         return Encoded(x, mean_valid(x, mask))
+
+    def channel_groups(self) -> list[Group]:
+        """Heads, hidden units of the feed-forward nets, entries of the input; and those of a position's state where
+        nothing normalises them together and no fixed table is added to them."""
+        width = self.project.weight.shape[1]
+        found = [Group(INPUT, width, (), (columns("project"),))]
+        blocks: list[Any] = list(self.blocks)
+        for i, block in enumerate(blocks):
+            name, own = f"blocks.{i}", block.attention
+            heads = tuple(
+                Slice(f"{name}.attention.{key}", repeat=own.head_size, blocks=3) for key in ("weight", "bias")
+            )
+            reader = columns(f"{name}.attention.output", repeat=own.head_size)
+            found.append(Group(f"{name}.attention", own.num_heads, heads, (reader,)))
+            hidden, reader = f"{name}.feedforward.0", columns(f"{name}.feedforward.2")
+            first = block.feedforward[0]
+            found.append(Group(hidden, len(first.weight), tuple(rows(hidden, first)), (reader,)))
+        norms = [self.norm, *(one for b in blocks for one in (b.attention_norm, b.feedforward_norm))]
+        if all(separate(norm) for norm in norms) and not isinstance(self.positions, Sinusoidal):
+            making, reading = rows("project", self.project), []
+            if isinstance(self.positions, Learned):
+                making.append(Slice("positions.weight", 1))
+            for i in range(len(blocks)):
+                for name in (f"blocks.{i}.attention.output", f"blocks.{i}.feedforward.2"):
+                    making += rows(name, self.get_submodule(name))
+                reading += [columns(f"blocks.{i}.attention"), columns(f"blocks.{i}.feedforward.0")]
+            found.append(Group("project", self.project.out_features, tuple(making), (*reading, Slice(OUTPUT))))
+        return found

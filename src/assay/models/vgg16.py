@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from assay.contracts import Encoded
 from assay.errors import ConfigError
+from assay.layers.channels import OUTPUT, Group, Slice, chain
 from assay.layers.normalization import has_shift
 from assay.layers.random import Dropout
 from assay.layers.rates import rates
@@ -73,6 +74,11 @@ class VGG16(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
         assert mask is None, "an image has no padded positions"
         return Encoded(None, self.hidden(self.layers(x)))
+
+    def channel_groups(self) -> list[Group]:
+        layers = ((f"layers.{name}", module) for name, module in self.layers.named_children())
+        hidden = ((f"hidden.{name}", module) for name, module in self.hidden.named_children())
+        return chain([*layers, *hidden], Slice(OUTPUT))
 
 
 def _started(layer: nn.Conv2d | nn.Linear) -> nn.Module:

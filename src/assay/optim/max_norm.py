@@ -45,5 +45,5 @@ class MaxNorm:
     @torch.no_grad()
     def __call__(self) -> None:
         for weight in self._weights:
-            rows = weight.flatten(1)  # (units, their inputs), a view
-            rows.mul_(self.value / rows.norm(dim=1, keepdim=True).clamp(min=self.value))  # exactly 1 for a short row
+            lengths = torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.dim())), keepdim=True)  # (units, 1, …)
+            weight.mul_(self.value / lengths.clamp(min=self.value))  # exactly 1 for a short row

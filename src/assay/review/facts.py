@@ -25,6 +25,7 @@ FILES += ("checkpoints/last.ckpt", "checkpoints/previous.ckpt", "checkpoints/bes
 FILES += ("artifact/artifact.json", "artifact/weights.safetensors", "figures/curves.png", "figures/confusion.png")
 FILES += ("figures/scatter.png", "figures/grad_norm.png", "figures/dead_units.png", "figures/saturated_units.png")
 FILES += ("figures/hessian.png", "figures/hessian.json", "figures/jacobian.png", "figures/jacobian.json")
+FILES += ("compression.json", "chain.json", "search.json", "figures/pareto.png", "export/model.onnx")
 _LOG_BYTES = 60_000
 
 

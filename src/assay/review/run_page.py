@@ -58,7 +58,7 @@ def page(run: Run) -> str:
 
 def _page(run: Run) -> str:
     from assay.review import scores  # NumPy: after the folder was found
-    from assay.review.sections import curves, data, diagnostics, ending, errors, opening, ran
+    from assay.review.sections import costs, curves, data, diagnostics, ending, errors, opening, ran
     from assay.review.sections import scores as table_of_scores
 
     found = scores.intervals(run.predictions, run.kind, run.names)
@@ -66,11 +66,12 @@ def _page(run: Run) -> str:
     if run.kind == "class" and run.predictions:
         chance = scores.by_chance(scores.probabilities(run.predictions))
     advice, note = advise(run, found)
-    found_in_layers = diagnostics.diagnostics(run)
+    found_in_layers, cost = diagnostics.diagnostics(run), costs.costs(run)
     sections = [
         Section("ran", "What was run", ran.what_was_run(run)),
         Section("data", "On what data", data.on_what(run)),
         Section("scores", "How well, against which baseline", table_of_scores.how_well(run, found, chance)),
+        *([Section("costs", "What it costs, and what making it smaller cost", cost)] if cost else []),
         Section("curves", "How it learnt", curves.curves(run)),
         *([Section("diagnostics", "What its layers did", found_in_layers)] if found_in_layers else []),
         Section("errors", "Where it errs", errors.where_it_errs(run, chance)),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from assay.contracts import Batch, DataSpec, Output, Streams, Term
+from assay.layers.features import observed
 from assay.tasks.thresholds import Half
 
 
@@ -63,7 +64,7 @@ class Classification:
 
     def terms(self, model: Any, batch: Batch, streams: Streams) -> dict[str, Term]:
         with streams:
-            return self.objective(model(batch), batch)
+            return self.objective(observed(model, batch, getattr(self.objective, "features", ())), batch)
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Per example: ``index`` (B,), ``label``, ``log_probs``, and ``loss`` (B,), its negative log-likelihood."""

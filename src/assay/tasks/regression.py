@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.contracts import Batch, DataSpec, Output, Streams, Term
+from assay.layers.features import observed
 
 
 class Regressor(nn.Module):
@@ -47,7 +48,7 @@ class Regression:
 
     def terms(self, model: Any, batch: Batch, streams: Streams) -> dict[str, Term]:
         with streams:
-            output = model(batch)
+            output = observed(model, batch, getattr(self.objective, "features", ()))
         return self.objective(output, {**batch, "label": (batch["label"] - self.center) / self.scale})
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:

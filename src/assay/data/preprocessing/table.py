@@ -84,22 +84,37 @@ class TablePreprocessing:
         return {"source": Dense(self._transform(raws, self._ids(raws)))}
 
     def _transform(self, rows: Sequence[Row], ids: Sequence[str]) -> Tensor:
+        return self.prepared(self.cells(rows, ids))
+
+    def cells(self, rows: Sequence[Row], ids: Sequence[str] | None = None) -> Tensor:
+        """Rows as numbers (N, D) float64: NaN where a number is empty, and categories' codes. Nothing is scaled yet."""
         columns = self._columns(rows)
-        read = self._matrix(columns, ids)
-        x = self.scaling.transform(self.impute.transform(read))  # (N, numbers) float64
-        result = torch.zeros(len(rows), len(self.features) + len(self.impute.flagged_))
-        result[:, len(self.features) :] = read[:, self.impute.flagged_].isnan().to(torch.float32)
-        result[:, [place for place, is_number in enumerate(self.numeric) if is_number]] = x.to(torch.float32)
-        for place, name in enumerate(self.features):
-            if not self.numeric[place]:
-                codes = self._codes[name]
-                values = [codes.get(self._category(value), 0) for value in columns[name]]
-                result[:, place] = torch.tensor(values, dtype=torch.float32)
-                if 0 in values:
-                    unseen = columns[name][values.index(0)]
-                    rows_hold = "1 row holds" if values.count(0) == 1 else f"{values.count(0):,} rows hold"
-                    self.notes.append(f"{rows_hold} a value of {name} unseen in training: {unseen!r}")
-        return result
+        cells = torch.zeros(len(rows), len(self.features), dtype=torch.float64)
+        cells[:, self._places(True)] = self._matrix(columns, self._ids(rows) if ids is None else ids)
+        for place in self._places(False):
+            name = self.features[place]
+            codes = self._codes[name]
+            values = [codes.get(self._category(value), 0) for value in columns[name]]
+            cells[:, place] = torch.tensor(values, dtype=torch.float64)
+            if 0 in values:
+                unseen = columns[name][values.index(0)]
+                rows_hold = "1 row holds" if values.count(0) == 1 else f"{values.count(0):,} rows hold"
+                self.notes.append(f"{rows_hold} a value of {name} unseen in training: {unseen!r}")
+        return cells
+
+    def prepared(self, cells: Tensor) -> Tensor:
+        """What :meth:`cells` gave, filled and scaled in float64: (N, D + G) float32. Tensors alone, so that an exported
+        file holds it too."""
+        numbers, categories = self._places(True), self._places(False)
+        read = cells[:, numbers]  # (N, numbers)
+        x = self.scaling.transform(self.impute.transform(read)).to(torch.float32)
+        places = numbers + categories
+        order = sorted(range(len(places)), key=places.__getitem__)
+        columns = torch.cat([x, cells[:, categories].to(torch.float32)], 1)[:, order]
+        return torch.cat([columns, read[:, self.impute.flagged_].isnan().to(torch.float32)], 1)
+
+    def _places(self, numeric: bool) -> list[int]:
+        return [place for place, is_number in enumerate(self.numeric) if is_number == numeric]
 
     @staticmethod
     def _ids(rows: Sequence[Row]) -> list[str]:

@@ -31,5 +31,5 @@ class BagOfWords(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         valid = torch.ones_like(x, dtype=torch.bool) if self.padding_id is None else x != self.padding_id
         count = valid * self.one  # (B, T)
-        bag = self.one.new_zeros(len(x), *self.output_shape).scatter_add_(1, x, count)  # (B, V)
+        bag = self.one.new_zeros(x.shape[0], *self.output_shape).scatter_add_(1, x, count)  # (B, V)
         return bag / count.sum(1, keepdim=True).clamp(min=1), None

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.contracts import Field
+from assay.layers.channels import Slice
 from assay.layers.random import Dropout
 
 
@@ -35,7 +36,15 @@ class Embedding(nn.Module):
             with torch.no_grad():
                 self.embedding.weight[field.padding_id] = 0
         self.dropout = Dropout(dropout)
-        self.output_shape = (*field.shape, size)
+        self.output_shape: tuple[int | None, ...] = (*field.shape, size)
+
+    def channels(self) -> tuple[Slice, ...]:
+        """What makes the entries of a vector, which a model may do without."""
+        return (Slice("embedding.weight", 1),)
+
+    def refit(self) -> None:
+        """After entries left the vectors."""
+        self.output_shape = (*self.output_shape[:-1], self.embedding.weight.shape[1])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         mask = None if self.padding_id is None else x != self.padding_id

@@ -79,4 +79,9 @@ _FILES = {
     "figures/hessian.json": "its numbers",
     "figures/jacobian.png": "singular values of the state's Jacobian",
     "figures/jacobian.json": "its numbers",
+    "compression.json": "what the network cost before and after",
+    "chain.json": "what each stage cost and scored",
+    "search.json": "the networks that keep to the budget",
+    "figures/pareto.png": "score over bytes, work and time, for a report",
+    "export/model.onnx": "the network as a file that runs without Assay",
 }

@@ -1,0 +1,65 @@
+"""An ONNX file at work, by onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.errors import ConfigError
+from assay.export.libraries import library
+
+
+class Session:
+    """Runs a file that :func:`assay.export.onnx_file.write` wrote, on the CPU.
+
+    Args:
+        path: of the file.
+        threads: that one operator may use.
+    Raises:
+        ConfigError: onnxruntime is not installed, or cannot run the file.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        runtime = library("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+        options.log_severity_level = 3
+        self.threads = threads
+        try:
+            self.session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common class of their own
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{path} is no ONNX file that onnxruntime can run ({reason})") from error
+        (self.input,) = self.session.get_inputs()
+        self.dtype = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(double)": np.float64}.get(
+            self.input.type
+        )
+        if self.dtype is None:
+            raise ConfigError(f"{path} reads {self.input.type}; it is not a file that `assay export` wrote")
+
+    def answers(self, source: Tensor | np.ndarray) -> np.ndarray:
+        """Probabilities (B, C) or (B, L), or numbers (B,): what the file gives."""
+        x = source.numpy() if isinstance(source, Tensor) else source
+        found: Sequence[Any] = self.session.run(None, {self.input.name: np.ascontiguousarray(x, dtype=self.dtype)})
+        return found[0]
+
+    def outputs(self, source: Tensor, labels: bool = False) -> dict[str, Tensor]:
+        """As :func:`assay.artifacts.outputs`: ``log_probs`` (B, C), or (B, L, 2) for labels, or ``prediction`` (B,).
+
+        A probability too small for float32 has the logarithm of the smallest there is.
+
+        Args:
+            labels: the columns are labels of their own, not classes of one.
+        """
+        answers = torch.from_numpy(self.answers(source))
+        if answers.dim() == 1:
+            return {"prediction": answers}
+        least = torch.finfo(answers.dtype).smallest_normal
+        if labels:
+            answers = torch.stack([1 - answers, answers], -1)
+        return {"log_probs": answers.clamp(min=least).log()}
