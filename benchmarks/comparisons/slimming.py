@@ -22,13 +22,14 @@ from assay.preflight import compose
 HERE = Path(__file__).resolve().parent
 COMMON = ["data=fashion_mnist", "data.batch_size=128", "optim=adam", "scheduler=onecycle", "trainer=cpu"]
 SCALES = ["regularization=scales"]
-ROWS = {  # name: (the model's words, epochs before the cut, epochs after it)
-    "mlp 784-500-300-10": (
+NAMES = {"mlp": "mlp 784-500-300-10", "cnn": "cnn 32-64-128, batch norm"}
+ROWS = {  # (the model's words, epochs before the cut, epochs after it)
+    "mlp": (
         ["model=mlp", "model.hidden_sizes=[500,300]", "normalization=batch", "regularization.strength=1e-4"],
         20,
         20,
     ),
-    "cnn 32-64-128, batch norm": (
+    "cnn": (
         [
             "model=cnn",
             "normalization=batch",
@@ -85,7 +86,7 @@ def table(results: dict) -> str:
     lines = [f"{'model':28}{'channels cut':>14}{'parameters cut':>16}{'error, cut':>16}{'fine-tuned':>16}"]
     for name, seeds in results.items():
         runs = list(seeds.values())
-        lines.append(f"{name:28}{'none':>14}{'none':>16}{'':>16}{shown([run['error'] for run in runs]):>16}")
+        lines.append(f"{NAMES[name]:28}{'none':>14}{'none':>16}{'':>16}{shown([run['error'] for run in runs]):>16}")
         for ratio in runs[0]["cuts"]:
             cuts = [run["cuts"][ratio] for run in runs]
             cells = [f"{mean(cut[key] for cut in cuts):.1f} %" for key in ("channels", "parameters")]
@@ -96,6 +97,7 @@ def table(results: dict) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", default=list(ROWS), help="mlp, cnn; without: both")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
@@ -104,7 +106,7 @@ def main() -> None:
     path = (given.outputs if given.tiny else HERE) / "slimming.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in ROWS:
+    for name in given.rows:
         for seed in (0,) if given.tiny else SEEDS:
             held = results.setdefault(name, {})
             held[str(seed)] = held.get(str(seed)) or measured(name, seed, given.outputs, given.tiny)

@@ -12,6 +12,7 @@ from tests import covers
 from tests.interruptions import MOMENTS, Moment, bits, drawn, interrupted, killed, train
 
 SAMPLE = 6  # random points of all groups in the default suite; the whole pairwise cover with -m slow
+LARGE = ("torchvision", "vgg16")  # models that take most of the sample's time; the whole cover has them
 GROUPS = covers.options()
 EPOCHS, STEPS = 3, 4
 SHORT = [
@@ -84,7 +85,8 @@ def key(row: dict[str, str]) -> int:
 
 
 def test_points_interrupted_three_times_lose_no_bit(bench, tmp_path, counted):
-    for i, row in enumerate(covers.sample(bench, covers.available(GROUPS), seed=1, wanted=SAMPLE)):
+    rows = covers.sample(bench, covers.available(GROUPS), seed=1, wanted=2 * SAMPLE)
+    for i, row in enumerate([row for row in rows if row.get("model") not in LARGE][:SAMPLE]):
         point = point_of(short(bench), row)
         train(point, tmp_path / f"{i}-whole")
         reached = interrupted(point, tmp_path / f"{i}-cut", drawn(key(row), 3))
