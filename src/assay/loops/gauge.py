@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from assay import preflight
 from assay.artifacts import Artifact
@@ -124,6 +125,7 @@ class Gauge:
         task, network = assemble(config, dataset.spec, build(config["loss"]))
         quantizer, found = build(config["quantization"]), None
         network.eval()
+        _make_unlike(network)
         if ratio:  # which units leave is decided by training, how many is not
             groups = groups_of(network)
             narrow(network, Structured(ratio, "layer", 0.05, "l1", 1).kept(groups, network.state_dict(), []))
@@ -137,3 +139,12 @@ class Gauge:
         """A few training examples, enough for every latency and for the ranges of inputs."""
         few = self.stages.dataset.splits["train"].few(max(words.SIZES))
         return few.gather(torch.arange(len(few)))
+
+
+@torch.no_grad()
+def _make_unlike(network: nn.Module) -> None:
+    """No two vectors stay alike, as fresh zeros and ones are: a file would hold those once."""
+    generator = torch.Generator().manual_seed(0)
+    for tensor in network.state_dict().values():
+        if tensor.dim() == 1 and tensor.is_floating_point():
+            tensor.add_(0.01 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype))
