@@ -83,6 +83,7 @@ def save(
     temporary = folder.with_name(folder.name + ".tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     save_file(weights, temporary / "weights.safetensors")
+    (temporary / "weights.safetensors").chmod(temporary.stat().st_mode & 0o666)  # as open as its folder
     write_json(temporary / "artifact.json", facts)
     if folder.exists():
         for old in folder.iterdir():
