@@ -166,3 +166,15 @@ def test_a_refused_first_stage_leaves_nothing(tmp_path):
 def test_a_loop_is_not_lengthened(unbroken):
     with pytest.raises(ConfigError, match=r"trainer.max_epochs=9 would lengthen every stage"):
         resume_command(str(unbroken), ["trainer.max_epochs=9"])
+
+
+def test_a_teacher_that_was_there_is_the_first_row(unbroken, tmp_path):
+    """So that the report says what was lost and won since."""
+    plain = [word for word in SHORT if not word.startswith("distillation")]
+    words = ["compression=chain", "compression.stages=[quantize]", f"compression.teacher={unbroken}"]
+    where = tmp_path / "day" / "small"
+    begin(compose([*plain, *words, f"outputs={tmp_path}"]), where)
+    rows = json.loads((where / "chain.json").read_text())["rows"]
+    assert [row["stage"] for row in rows] == ["teacher", "1-quantize"]
+    assert rows[0]["val"] == json.loads((unbroken / "chain.json").read_text())["rows"][-2]["val"]
+    assert rows[0]["bytes"] > 2 * rows[1]["bytes"]

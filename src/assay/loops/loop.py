@@ -74,6 +74,8 @@ class Loop:
 
     def _all(self, stages: Stages, started: float) -> dict[str, Any]:
         rows = report.Rows(self.where, stages)
+        if isinstance(self.plan, Chain) and self.plan.teacher is not None:
+            rows.add_teacher(self.plan.teacher)
         if isinstance(self.plan, Chain) and self.plan.budgeted:
             from assay.loops import budget
 
@@ -107,7 +109,7 @@ class Loop:
             "monitor": monitor,
             monitor: rows.of(rows.last_run)["val"].get(monitor.removeprefix("val/")),
             "parameters": kept["parameters"],
-            "stages": len(rows.rows),
+            "stages": sum(row["stage"] != "teacher" for row in rows.rows),
             "bytes": rows.rows[-1]["bytes"],
             "seconds": round(seconds, 3),
             "exact": all(self._summary(place).get("exact", False) for _, place in stages.finished),

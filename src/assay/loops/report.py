@@ -48,6 +48,24 @@ class Rows:
         self.last_run = name
         return self._add(place, lambda: self._of_run(place))
 
+    def add_teacher(self, run: str) -> None:
+        """Of a run that was there before: what all that follows is made from."""
+        kept = self.where / "teacher.json"
+        if kept.is_file():
+            self.rows.append(json.loads(kept.read_text(encoding="utf-8")))
+            return
+        place = folder.find_artifact(run)
+        artifact = artifacts.load(place)
+        row = {
+            "stage": "teacher",
+            "val": self.scores(artifact, artifact.network, "val"),
+            "test": self.scores(artifact, artifact.network, "test"),
+            "bytes": cost.size_bytes(place),
+            **costs.measured(artifact.network, self.batch(), timed=artifact.quantization is None),
+        }
+        folder.write_json(kept, row)
+        self.rows.append(row)
+
     def add_file(self, name: str, source: str) -> dict[str, Any]:
         """Of the exported file of a stage's artifact, written here unless it is there; as onnxruntime runs it."""
         place = self.where / "stages" / name
