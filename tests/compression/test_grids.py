@@ -108,3 +108,10 @@ def test_what_is_quantised_of_a_network():
         "words.weight": 0, "again.weight": 0,
     }  # fmt: skip
     assert channel_axis("up.weight", net, net.up.weight) == 1
+
+
+def test_a_layer_of_one_output_is_rounded_too():
+    """The head of two classes or of a number: one row, one scale."""
+    network = nn.Sequential(nn.Linear(30, 1), nn.Conv2d(3, 1, 3))
+    assert quantizable(network) == {"0.weight": 0, "1.weight": 0}
+    assert weight_grid(network[0].weight, 0).scale.shape == (1,)

@@ -157,7 +157,7 @@ def test_what_cannot_be_quantised_is_refused_in_a_line():
     int8 = option("quantization", "int8")
     with pytest.raises(ConfigError, match="precision=64-true does not train"):
         int8.begin(nn.Linear(8, 8), 1, "64-true")
-    with pytest.raises(ConfigError, match="finds no weight of two dimensions"):
+    with pytest.raises(ConfigError, match="finds no weights of two dimensions"):
         int8.begin(nn.BatchNorm1d(4), 1, "32-true")
     with pytest.raises(ConfigError, match="no convolution or linear layer"):
         QuantizationAware(8, 32, True, 0.9, 0.0, 1.0).begin(nn.LSTM(8, 8), 1, "32-true")

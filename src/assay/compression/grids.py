@@ -15,11 +15,13 @@ _SHRUNK = [1 - 0.02 * step for step in range(31)]  # 1 … 0.4 of the largest we
 
 
 def channel_axis(name: str, network: nn.Module, weight: Tensor) -> int:
-    """A parameter's dimension of output channels: the second of transposed convolutions, else the first that is larger
-    than one (a position embedding (1, T, D) has a scale for each position)."""
+    """A parameter's dimension of output channels: the first of linear layers and convolutions, the second of transposed
+    ones, else the first that is larger than one (a position embedding (1, T, D) has a scale for each position)."""
     owner = network.get_submodule(name.rpartition(".")[0])
     if isinstance(owner, nn.modules.conv._ConvTransposeNd):
         return 1
+    if isinstance(owner, nn.Linear | nn.modules.conv._ConvNd):  # of a single output too: two classes, a number
+        return 0
     return next((axis for axis, size in enumerate(weight.shape) if size > 1), 0)
 
 

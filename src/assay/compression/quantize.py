@@ -200,7 +200,7 @@ def _refuse_precision(name: str, precision: str) -> None:
 
 def _refuse_nothing(name: str, network: nn.Module, mode: str = "weight_only") -> None:
     if not quantizable(network):
-        raise ConfigError(f"quantization={name} finds no weight of two dimensions to round: use fp16 or none")
+        raise ConfigError(f"quantization={name} finds no weights of two dimensions worth a scale: use fp16 or none")
     if mode != "weight_only" and not readers(network):
         raise ConfigError(
             f"quantization={name} finds no convolution or linear layer whose input it could round: use "
