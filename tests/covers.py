@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 LISTS = ("callbacks", "augment")
 """Groups of which several options may be chosen, written as a list."""
-LEFT_OUT = ("experiment", "debug", "logger", "stem", "trainer", "hydra")
+LEFT_OUT = ("experiment", "debug", "logger", "stem", "trainer", "search", "launcher")
 """Groups that are no technique: machinery, or chosen by the data."""
 
 

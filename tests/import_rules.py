@@ -49,6 +49,8 @@ KNOWN_BY = {
         "assay.bench",
         "assay.benchmarks",
         "assay.loops",
+        "assay.sweeps.job",  # the process of one job
+        "assay.sweeps.warm_server",
         "train",
     ),
     "hydra": (

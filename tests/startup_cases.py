@@ -186,6 +186,24 @@ def export_works() -> None:
 
 
 @case
+def export_of_a_scan_works_whatever_is_imported_first() -> None:
+    from torch._dynamo import exc  # what torch.export asks for: a submodule, before the package has been executed
+    from torch._higher_order_ops.scan import scan
+
+    assert exc is torch._dynamo.symbolic_convert.exc is sys.modules["torch._dynamo.exc"]
+
+    class Running(nn.Module):
+        def forward(self, x):
+            def step(total, row):
+                return total + row, (total + row).clone()
+
+            return scan(step, torch.zeros_like(x[0]), x)[1]
+
+    x = torch.randn(9, 4)
+    assert torch.allclose(torch.export.export(Running(), (x,), strict=False).module()(x), x.cumsum(0), atol=1e-5)
+
+
+@case
 def functional_transforms_work() -> None:
     net = nn.Linear(3, 1)
     parameters = dict(net.named_parameters())
@@ -282,6 +300,7 @@ def torchmetrics_works_when_it_is_asked_for() -> None:
     from pytorch_lightning.core import module
 
     assert torchmetrics.Metric is module.Metric is sys.modules["torchmetrics.metric"].Metric
+    assert MulticlassAccuracy is sys.modules["torchmetrics.classification.accuracy"].MulticlassAccuracy
     accuracy = MulticlassAccuracy(3, average="micro")
     predicted, target = torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1, 1, 2])
     assert accuracy(predicted, target) == 0.75

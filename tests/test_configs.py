@@ -18,6 +18,7 @@ from assay.composition.rules import check_targets
 from assay.composition.signatures import describe, fits, like, parameters
 from assay.errors import ConfigError
 from assay.preflight import compose, drafts
+from assay.sweeps.identity import OWN_KEYS
 from assay.targets import ALLOWED
 from tests.covers import LISTS
 
@@ -37,7 +38,7 @@ KINDS = {kind for option in CATALOGUE.groups["stem"].values() for kind in yaml.s
 RUN_TIME = {  # what run.py completes a part with; everything else must be a key
     "input_size", "vocabulary_size", "padding_id", "spec", "objective", "params", "optimizer", "total_steps", "mode",
     "field", "folder", "config", "seed", "network", "tensor", "num_features", "spatial_dims", "inner", "monitor",
-    "label", "splits", "epoch_steps", "batches",
+    "label", "splits", "epoch_steps", "batches", "space", "trial",
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_it_composes(option):
     """Alone with the defaults; then what is refused is a rule, a missing value, a file or the machine."""
     choice = f"{option.group}=[{option.name}]" if option.group in LISTS else option.label
     command = ["distillation=kd", choice] if "/" in option.group else [choice]
-    assert drafts(command, COMPOSER, multirun=False)
+    assert drafts(command, COMPOSER, multirun=option.group in OWN_KEYS)
     if not option.checks:
         with contextlib.suppress(ConfigError):
             point = compose(command)

@@ -36,7 +36,8 @@ def test_a_run_says_where_it_lies_what_it_scored_and_answers(digits_run):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["-m", "seed=0,1"], "assay.train trains one point; these overrides make 2: use assay train -m"),
+        (["-m", "seed=0,1"], "assay.train gives back one run, and a sweep has many: use `assay train -m"),
+        (["seeds=2"], "assay.train gives back one run, and a sweep has many: use `assay train -m"),
         (["model=lstn"], "lstm"),
         (["trainer.max_epochs=0"], "max_epochs"),
     ],

@@ -78,7 +78,7 @@ def test_the_yaml_loader_made_of_another_is_safe():
 
 
 def test_all_modules_were_read():
-    assert {"assay.run", "assay.errors", "assay.layers.random", "hydra_plugins.assay_points", "train"} <= set(SOURCES)
+    assert {"assay.run", "assay.errors", "assay.layers.random", "hydra_plugins.assay_conf", "train"} <= set(SOURCES)
     assert {"assay.preflight", "assay.cli", "assay.errors", "train"} <= set(TORCH_FREE)
 
 

@@ -96,50 +96,66 @@ def test_the_overrides_give_the_same_config_again(runs):
     assert compose(overrides).config == config
 
 
-def test_a_sweep_runs_every_point_with_its_own_options(runs, tmp_path, capfd):
+@pytest.fixture
+def swept(tmp_path, monkeypatch):
+    """The points that a sweep would run, as its strategy gives them to a course."""
+    from assay.sweeps import course, snapshot
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(snapshot, "parts", lambda config_dir: {"conf": ROOT / "conf" / "launcher"})
+    found: list[tuple[dict, list[str], Path]] = []
+
+    def run(ledger, strategy, orders):
+        strategy.begin(ledger)
+        for entry in strategy.more(ledger, 1000):
+            found.append((orders.config_of(entry), list(entry.overrides), entry.folder.relative_to(tmp_path)))
+        return 0
+
+    monkeypatch.setattr(course, "run", run)
+    return found
+
+
+def test_a_sweep_runs_every_point_with_its_own_options(swept, capfd):
     assert train("-m", "model=lstm,mlp", "lstm.model.hidden_size=4,8", "data=digits", "logger=none") == 0
-    seen = [(config["switches"]["model"], config["model"].get("hidden_size")) for config, *_ in runs]
+    seen = [(config["switches"]["model"], config["model"].get("hidden_size")) for config, *_ in swept]
     assert seen == [("lstm", 4), ("lstm", 8), ("mlp", None)]
-    assert [where.name for *_, where in runs] == ["0", "1", "2"]
-    assert len({where.parent for *_, where in runs}) == 1
-    assert runs[0][2].parts[:2] == ("outputs", "sweeps")
-    assert [config["reads"] for config, *_ in runs] == [["sequence"], ["sequence"], ["vector"]]
-    assert [config["normalization"] for config, *_ in runs] == [config["model"]["normalization"] for config, *_ in runs]
+    assert [where.name for *_, where in swept] == ["0", "1", "2"]
+    assert len({where.parent for *_, where in swept}) == 1
+    assert swept[0][2].parts[:2] == ("outputs", "sweeps")
+    assert [config["reads"] for config, *_ in swept] == [["sequence"], ["sequence"], ["vector"]]
+    assert [config["normalization"] for config, *_ in swept] == [
+        config["model"]["normalization"] for config, *_ in swept
+    ]
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_swept_option_that_chooses_others(runs):
+def test_a_swept_option_that_chooses_others(swept):
     train("-m", "model=transformer,mlp")
-    assert [config["switches"]["normalization"] for config, *_ in runs] == ["layer", "none"]
+    assert [config["switches"]["normalization"] for config, *_ in swept] == ["layer", "none"]
 
 
-def test_file_names_in_a_sweep(runs, tmp_path):
+def test_file_names_in_a_sweep(swept, tmp_path):
     for name in ("a b.csv", "c,d.csv"):
         rows = "\n".join(f"word{i} x,{i % 2}" for i in range(40))
         (tmp_path / name).write_text(f"the text,y\n{rows}\n")
     words = ["data=text_csv", "data.text=the text", "data.label=y"]
     assert train("-m", *words, "data.path=a b.csv,'c,d.csv'") == 0
-    assert [config["data"]["path"] for config, *_ in runs] == ["a b.csv", "c,d.csv"]
+    assert [config["data"]["path"] for config, *_ in swept] == ["a b.csv", "c,d.csv"]
 
 
-def test_one_failed_run_does_not_stop_a_sweep(runs, capsys):
-    def fail(config):
-        if config["seed"] == 1:
-            raise ZeroDivisionError("a bug")
-        if config["seed"] == 2:
-            raise Failed("the loss was not finite")
-        if config["seed"] == 3:
-            raise ConfigError("row 3 is broken")
+def test_what_is_said_to_a_sweep_reaches_no_run(swept):
+    from assay.sweeps.identity import OWN_KEYS
 
-    runs.then = fail
-    assert train("-m", "seed=range(0,5)") == 1
-    said = capsys.readouterr().err
-    assert len(runs) == 5
-    assert "ZeroDivisionError: a bug" in said
-    assert "Traceback" in said
-    assert "run 2 (seed=2): the loss was not finite\n" in said
-    assert "run 3 (seed=3): row 3 is broken\n" in said
-    assert "3 of 5 runs failed" in said
+    assert train("model=mlp", "seeds=2", "sweep.jobs=1", "sweep.on_error=stop", "launcher=local", "search=grid") == 0
+    for config, overrides, _ in swept:
+        assert not set(OWN_KEYS) & (config.keys() | config["switches"].keys())
+        assert overrides == ["model=mlp", f"seed={config['seed']}"]
+
+
+@pytest.mark.parametrize("word", ["sweep.jobs=2", "search=random", "launcher=local"])
+def test_what_is_said_to_a_sweep_is_refused_of_a_run(runs, word, capsys):
+    assert train("model=mlp", word) == 2
+    assert capsys.readouterr().err == f"{word} is said of a sweep: add -m, or leave it out\n"
 
 
 def test_exit_codes(runs, capsys):
@@ -171,23 +187,17 @@ def test_exit_codes(runs, capsys):
         train()
 
 
-def test_a_stopped_sweep_stops(runs):
-    def stop(config):
-        raise Stopped(signal.SIGTERM)
-
-    runs.then = stop
-    assert train("-m", "seed=0,1,2") == 143
-    assert len(runs) == 1
-
-
 def test_a_plan_is_shown_and_nothing_is_made(runs, tmp_path, capsys):
     assert train("plan=true") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 run, all checks passed; leave out plan=true to train"
     assert train("-m", "model=lstm,mlp", "lstm.model.hidden_size=4,8", "plan=true") == 0
-    assert capsys.readouterr().out.splitlines() == [
+    *lines, place, last = capsys.readouterr().out.splitlines()
+    assert place.startswith("a new sweep, outputs/sweeps/model-hidden_size-")
+    assert [*lines, last] == [
         "0  model=lstm model.hidden_size=4",
         "1  model=lstm model.hidden_size=8",
         "2  model=mlp",
+        "3 cells",
         "3 runs, all checks passed; leave out plan=true to train",
     ]
     assert (list(runs), list(tmp_path.iterdir())) == ([], [])

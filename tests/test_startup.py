@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -68,10 +69,10 @@ def package(tmp_path, monkeypatch):
     """A package that is put off: ``slow``, with a submodule that it imports itself and one that it does not."""
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow" / "__init__.py").write_text(
-        "from . import first\nfrom .first import number\nknown = 'the real one'\n"
+        "from . import first\nfrom .first import Own, number\nknown = 'the real one'\n"
         "import os\nif os.environ.get('SLOW_BREAKS'): raise ImportError('broken')\n"
     )
-    (tmp_path / "slow" / "first.py").write_text("number = 1\n")
+    (tmp_path / "slow" / "first.py").write_text("number = 1\nclass Own(Exception): pass\n")
     (tmp_path / "slow" / "second.py").write_text("from slow import number\nnumber += 1\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "meta_path", [startup._Submodules(), *sys.meta_path])
@@ -113,7 +114,17 @@ def test_a_submodule_executes_its_package_first_and_is_imported_once(package, na
     assert submodule.number == number
     assert submodule is sys.modules[name] is getattr(module, name.partition(".")[2])
     assert submodule.__spec__.loader is submodule.__loader__
+    assert module.Own is module.first.Own  # executed once: a second execution would make a second class
     assert calls == [1]
+
+
+def test_a_submodule_that_is_only_looked_for_is_found_as_it_is(package):
+    module, calls = package
+    spec = importlib.util.find_spec("slow.first")
+    assert calls == [1]
+    assert spec.origin == module.first.__file__
+    assert "number = 1" in spec.loader.get_source("slow.first")
+    assert importlib.import_module("slow.first").Own is module.Own
 
 
 def test_light_submodules_are_imported_without_their_package(package):

@@ -1,11 +1,13 @@
 """Hinton, Vinyals and Dean 2015, section 3, on digits and Fashion-MNIST: what a student learns of a teacher's errors.
 
-    python benchmarks/comparisons/hinton.py [digits] [fashion_mnist] [--seeds N] [--epochs N] [--outputs FOLDER]
+    python benchmarks/comparisons/hinton.py [digits] [fashion_mnist] [--seeds N] [--teacher RUN] [--outputs FOLDER]
 
 A teacher of two hidden layers of 1,200 units (dropout, bounded weights, shifted images) and a student of two of 800
 without any of these: alone; taught at T = 20; and taught at T = 20 without a single example of class 3, as it is and
 with the bias of that class raised, by the amount that has the fewest errors on the validation split (the paper chose
 it on the test split). Errors on the test split, mean and deviation over seeds; teacher and student have the same seed.
+``--teacher RUN`` has that run teach in place of the paper's kind of net, which is no better than its student on either
+set; it is one network for all seeds, and what is measured so stands in the record beside the rest.
 
 The weight of the labels is 0.1 (the paper: "a considerably lower weight"; SPEC's default is 0.5: --alpha 0.5). Runs go
 to FOLDER/hinton, so that an interrupted comparison goes on; hinton.json beside this keeps what was measured. About 10
@@ -80,14 +82,16 @@ def best_bias(log_probs: torch.Tensor, label: torch.Tensor) -> float:
     return min((step / 20 for step in range(201)), key=lambda bias: (errors(log_probs, label, bias)[0], bias))
 
 
-def measured(name: str, seed: int, alpha: float, epochs: int | None, outputs: Path) -> dict[str, dict]:
+def measured(
+    name: str, seed: int, alpha: float, epochs: int | None, outputs: Path, other: Path | None
+) -> dict[str, dict]:
     """{row: errors and more} of one seed."""
     _, long, short, batch, shift = DATA[name]
     where = outputs / "hinton" / name / str(seed)
     common = [f"data={name}", f"data.batch_size={batch}", f"seed={seed}", *COMMON]
     taught = [*common, *STUDENT, f"trainer.max_epochs={epochs or short}"]
     teacher = [*common, *TEACHER, f"augment.crop.padding={shift}", f"trainer.max_epochs={epochs or long}"]
-    folders = {"teacher": run(where, teacher), "student": run(where, taught)}
+    folders = {"teacher": other or run(where, teacher), "student": run(where, taught)}
     taught += [
         "distillation=kd", f"distillation.temperature={TEMPERATURE}", f"distillation.alpha={alpha}",
         f"distillation.teacher.run={folders['teacher']}", f"distillation.cache={outputs / 'hinton' / 'teachers'}",
@@ -130,24 +134,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="*", default=list(DATA), help=f"of {', '.join(DATA)}")
     parser.add_argument("--seeds", type=int, help="how many; 5 for digits, 3 for Fashion-MNIST")
+    parser.add_argument("--teacher", type=Path, help="a finished run on the same data")
     parser.add_argument("--epochs", type=int, help="of teacher and student alike, for a trial")
     parser.add_argument("--alpha", type=float, default=0.9, help="weight of the teacher")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
     parser.add_argument("--record", type=Path, default=HERE / "hinton.json")
     given = parser.parse_args()
-    record = {
-        "alpha": given.alpha,
-        "temperature": TEMPERATURE,
-        "epochs": given.epochs,
-        "date": date.today().isoformat(),
-    }
-    record |= {"machine": f"{platform.machine()}, bf16-mixed", "words": [*COMMON, *TEACHER], "data": {}}
+    facts = {"alpha": given.alpha, "temperature": TEMPERATURE, "epochs": given.epochs, "date": date.today().isoformat()}
+    facts |= {"machine": f"{platform.machine()}, bf16-mixed", "words": [*COMMON, *TEACHER]}
+    record = json.loads(given.record.read_text(encoding="utf-8")) if given.record.exists() else {"data": {}}
+    record = {**facts, "data": record["data"]}
+    teacher = None if given.teacher is None else given.teacher.resolve()
     for name in given.data:
         rows: dict[str, list[dict]] = {}
         for seed in range(given.seeds or DATA[name][0]):
-            for row, one in measured(name, seed, given.alpha, given.epochs, given.outputs.resolve()).items():
+            found = measured(name, seed, given.alpha, given.epochs, given.outputs.resolve(), teacher)
+            for row, one in found.items():
                 rows.setdefault(row, []).append(one)
-        record["data"][name] = rows
+        record["data"][name if teacher is None else f"{name}, taught by another net"] = rows
         given.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(table(record))
 

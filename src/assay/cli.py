@@ -120,13 +120,16 @@ def _check(arguments: list[str]) -> int:
 
 
 def _review(arguments: list[str]) -> int:
-    parser = _Parser("assay review", description="One self-contained HTML page about a run: what, how well, what next.")
-    parser.add_argument("run", metavar="RUN", nargs="?", default="latest", help="a run folder, or latest (the default)")
-    parser.add_argument("--output", metavar="FILE", help="instead of RUN/review.html")
+    parser = _Parser(
+        "assay review", description="One self-contained HTML page about a run, a sweep, or all runs below a folder."
+    )
+    parser.add_argument("run", metavar="PATH", nargs="?", default="latest", help="by default the latest run or sweep")
+    parser.add_argument("--output", metavar="FILE", help="instead of PATH/review.html")
+    parser.add_argument("--baseline", metavar="KEY=VALUE,…", help="of many: the cell to compare with; else the best")
     given = parser.parse_args(arguments)
     from assay.review.run_page import review_command
 
-    return review_command(run=given.run, output=given.output)
+    return review_command(run=given.run, output=given.output, baseline=given.baseline)
 
 
 def _sync(arguments: list[str]) -> int:
@@ -159,6 +162,47 @@ def _runs(arguments: list[str]) -> int:
     from assay.lifecycle.listing import runs_command
 
     return runs_command(**vars(given))
+
+
+def _table(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay table",
+        description="Cells of a sweep, or of any runs: means, 95 % intervals, differences in pairs. Ordered by "
+        "validation; no test score orders or chooses.",
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="*", default=["outputs"], help="sweeps, or folders of runs")
+    parser.add_argument("--metric", metavar="NAME,…", help="such as accuracy; without: the monitored one, on the test")
+    parser.add_argument("--baseline", metavar="KEY=VALUE,…", help="the cell to compare with; without: the best by val/")
+    parser.add_argument("--rows", metavar="KEY,…", help="a table of one score, with these keys' values down")
+    parser.add_argument("--columns", metavar="KEY,…", help="and these across")
+    parser.add_argument("--where", metavar="EXPR", nargs="+", action="extend", default=[], help=_WHERE)
+    parser.add_argument("--format", choices=("terminal", "csv", "markdown", "latex"), help="csv: with all digits")
+    parser.add_argument("--output", metavar="FILE", help="instead of stdout; .csv, .md, .tex choose the format")
+    given = parser.parse_args(arguments)
+    from assay.sweeps.table import table_command
+
+    return table_command(**vars(given))
+
+
+def _status(arguments: list[str]) -> int:
+    parser = _Parser("assay status", description="How a sweep stands: counts, what runs where, what failed and why.")
+    parser.add_argument("sweep", metavar="SWEEP", nargs="?", default="latest", help="its name or folder, or latest")
+    given = parser.parse_args(arguments)
+    from assay.sweeps.status import status_command
+
+    return status_command(**vars(given))
+
+
+def _cancel(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay cancel",
+        description="Stops a sweep here and on SLURM: its runs save, and the same command goes on with them.",
+    )
+    parser.add_argument("sweep", metavar="SWEEP", help="a sweep's folder or name, or latest")
+    given = parser.parse_args(arguments)
+    from assay.sweeps.cancel import cancel_command
+
+    return cancel_command(**vars(given))
 
 
 def _diff(arguments: list[str]) -> int:
@@ -220,6 +264,9 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
     "export": (_export, "RUN", "ONNX and other files that run without Assay"),
     "evaluate": (_evaluate, "RUN [data=…]", "the scores of a trained model"),
     "runs": (_runs, "[PATH] [--where EXPR…]", "list runs: what varied, what came of it"),
+    "table": (_table, "[PATH…] [--baseline KEY=VALUE,…]", "cells of a sweep: means, intervals, differences"),
+    "status": (_status, "[SWEEP]", "how a sweep stands: done, running, failed and why, time to go"),
+    "cancel": (_cancel, "SWEEP", "stop a sweep; its runs save, and the same command goes on"),
     "diff": (_diff, "A B", "what differs between two runs"),
     "rerun": (_rerun, "RUN [key=value …]", "a new run like another, with changes"),
     "clean": (_clean, "[PATH]", "free disk space; the best weights stay"),
@@ -227,7 +274,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
     "switches": (_switches, "[GROUP]", "every switch and its options"),
     "new": (_new, "model|data NAME", "write the four files of a new model or data set"),
     "check": (_check, "model=NAME", "run every battery of tests on one option"),
-    "review": (_review, "[RUN]", "a page about a run: curves, scores, errors, what to try next"),
+    "review": (_review, "[PATH]", "a page about a run, a sweep or any runs: scores, curves, errors, what mattered"),
     "sync": (_sync, "[PATH]", "upload runs that were logged offline"),
     "bench": (_bench, "[NAME…]", "measure speed against plain references"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from assay import artifacts, costing, environment, figures, folder, narrowing, predictions, screens
+from assay import artifacts, costing, environment, experiments, figures, folder, narrowing, predictions, screens
 from assay.assemble import assemble
 from assay.data.examples import Examples
 from assay.distillation import seams
@@ -75,7 +75,7 @@ def close(
         dataset.preprocessing,
     )
     speed = module.number / max(module.training_seconds, 1e-9)
-    summary = {
+    summary: dict[str, Any] = {
         "format": folder.FORMAT,
         "status": "done",
         **{f"test/{name}": value for name, value in scores.items()},
@@ -95,6 +95,8 @@ def close(
         "exact": not inexact,
         **({"inexact": list(inexact)} if inexact else {}),
     }
+    verdicts = experiments.of_run(parts.config, overrides, summary)
+    summary |= {"verdicts": [one.as_plain() for one in verdicts]} if verdicts else {}
     card = {
         "data": parts.switches["data"],
         "digest": dataset.digest,
@@ -126,6 +128,7 @@ def close(
         inputs=screens.INPUTS.get(parts.spec.source.kind, "INPUT"),
         overrides=overrides,
         longer=_longer(parts, module, recorder),
+        verdict=[one.line() for one in verdicts],
     )
     return summary, "\n".join([*costing.report(parts, where, parts.row, scores), screen])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.errors import ConfigError
 from assay.folder import write_config
+from assay.sweeps.axes import implied
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,10 @@ def train(overrides: Sequence[str]) -> Run:
     flags = parse(overrides)
     if flags.cfg or flags.help or flags.hydra_help or flags.shell_completion or flags.info is not None:
         raise ConfigError("assay.train trains; what only shows something is a flag of `assay train`")
+    if flags.multirun or implied(flags.overrides):
+        words = " ".join(one for one in overrides if one not in ("-m", "--multirun"))
+        raise ConfigError(f"assay.train gives back one run, and a sweep has many: use `assay train -m {words}`")
     points = check(list(overrides))
-    if len(points) != 1:
-        raise ConfigError(f"assay.train trains one point; these overrides make {len(points)}: use assay train -m")
     (point,) = points
     if point.config["plan"]:
         raise ConfigError("plan=true only shows what would run: use `assay train … plan=true`, or leave it out")

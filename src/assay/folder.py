@@ -64,14 +64,21 @@ def point_latest(outputs: str | Path, folder: Path) -> None:
 
 
 def find(run: str, outputs: str | Path = "outputs") -> Path:
-    """The folder that RUN names: a run folder, an artifact, or ``latest``.
+    """The folder that RUN names: a run folder, an artifact, ``SWEEP:12``, ``SWEEP:best``, or ``latest``; the last, and
+    a sweep's own name, may be a sweep.
 
     Raises:
         ConfigError: there is no such run.
     """
+    if ":" in run and not Path(run).exists():
+        from assay.sweeps.place import find_job
+
+        return find_job(run, outputs).resolve()
     path = Path(outputs) / "latest" if run == "latest" else Path(run)
     if not path.exists() and (Path(outputs) / run).exists():  # as `assay runs` shows it
         path = Path(outputs) / run
+    elif not path.exists() and (Path(outputs) / "sweeps" / run).exists():
+        path = Path(outputs) / "sweeps" / run
     if run == "latest" and not path.exists():
         raise ConfigError(f"there is no latest run in {outputs}; train one with `assay train`, or name a run folder")
     if path.is_file() and path.name == "latest":
@@ -98,8 +105,15 @@ def find_artifact(run: str, outputs: str | Path = "outputs") -> Path:
     return artifact
 
 
+def is_sweep(folder: Path) -> bool:
+    """Whether this is the folder of a sweep: of its runs, and not a run."""
+    return (folder / "sweep.json").is_file() or (folder / "ledger.jsonl").is_file()
+
+
 def status(folder: Path) -> str:
     """Why a folder may lack its artifact, in words."""
+    if is_sweep(folder):
+        return f"it is a sweep, of which one run is named as {folder.name}:best or {folder.name}:0"
     try:
         return f"its run is {json.loads((folder / 'summary.json').read_text(encoding='utf-8'))['status']}"
     except (OSError, ValueError, KeyError, TypeError):
@@ -133,6 +147,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     import yaml
 
     path = folder / "config.yaml"
+    if is_sweep(folder):
+        raise ConfigError(f"{folder} holds no run: {status(folder)}")
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -5,13 +5,9 @@ Hydra alone would make the run folder before it calls us, print an error over se
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,6 @@ from hydra.main import main as hydra_main
 from omegaconf import DictConfig
 
 from assay import preflight
-from assay.cli import refusal_in
 from assay.composition.compose import VERSION_BASE, Composer, composer_of
 from assay.composition.points import is_hydra, quote_all
 from assay.composition.quoting import quote
@@ -28,6 +23,7 @@ from assay.errors import ConfigError
 from assay.folder import write_config
 from assay.follow import following
 from assay.loops import start
+from assay.sweeps.axes import implied
 
 
 def train(argv: Sequence[str]) -> int:
@@ -44,19 +40,22 @@ def train(argv: Sequence[str]) -> int:
     if asks or flags.cfg:
         arguments = quote_all(flags.overrides, composer.catalogue, flags.multirun)
         if flags.cfg:
-            preflight.drafts(arguments, composer, flags.multirun)
+            preflight.drafts(flags.overrides, composer, flags.multirun or implied(flags.overrides))
         return _enter(_arguments(argv, flags.overrides, arguments), composer, _nothing)
-    points = preflight.points(flags.overrides, composer, flags.multirun)
-    if any(point.config["plan"] for point in points):
-        show_plan(points)
+    if flags.multirun or implied(flags.overrides):
+        from assay.sweeps.start import train as sweep
+
+        return sweep(flags, composer, argv)
+    (point,) = preflight.points(flags.overrides, composer, multirun=False)
+    if point.config["plan"]:
+        show_plan([point])
+        print("1 run, all checks passed; leave out plan=true to train")
         return 0
-    if (code := following(points[0].config["trainer"])) is not None:
+    if (code := following(point.config["trainer"])) is not None:
         return code
     rest = [one for one in flags.overrides if is_hydra(one)]
     places = [text for flag in ("config-dir", "config-name") for text in _flag(flag, flags)]
-    if flags.multirun:
-        return _sweep(points, [*places, "-m", *rest], composer)
-    return _single(points[0], [*places, *rest], composer)
+    return _single(point, [*places, *rest], composer)
 
 
 def _flag(flag: str, flags: Any) -> list[str]:
@@ -70,30 +69,17 @@ def _single(point: preflight.Point, arguments: list[str], composer: Composer) ->
         arguments = [*arguments, f"hydra.run.dir={quote(str(folder))}"]
     job = _Job(composer)
     code = _enter([*arguments, *point.overrides], composer, job)
-    if job.failures:
-        raise job.failures[0]
+    if job.failure is not None:
+        raise job.failure
     return code
 
 
-def _sweep(points: list[preflight.Point], arguments: list[str], composer: Composer) -> int:
-    folder = make_sweep_folder(points[0].config)
-    told = ",".join(f"[{','.join(quote(one) for one in point.overrides)}]" for point in points)
-    job = _Job(composer, several=True)
-    code = _enter(
-        [*arguments, f"hydra.sweep.dir={quote(str(folder))}", f"hydra.sweeper.points=[{told}]"], composer, job
-    )
-    if job.failures:
-        print(f"{len(job.failures)} of {len(points)} runs failed; the others are in {folder}", file=sys.stderr)
-    return code or int(bool(job.failures))
-
-
 class _Job:
-    """What Hydra calls for each job. Failures are kept from it: it would print them its own way and cut their trace."""
+    """What Hydra calls. A failure is kept from it: it would print it its own way and cut its trace."""
 
-    def __init__(self, composer: Composer, several: bool = False) -> None:
+    def __init__(self, composer: Composer) -> None:
         self.composer, self.catalogue = composer, composer.catalogue
-        self.several = several
-        self.failures: list[Exception] = []
+        self.failure: Exception | None = None
 
     def __call__(self, config: DictConfig) -> Any:
         hydra = HydraConfig.get()
@@ -111,15 +97,10 @@ class _Job:
         except Stopped as stopped:
             raise SystemExit(128 + int(stopped.args[0])) from stopped
         except Failed as failed:
-            if not self.several:
-                print(failed, file=sys.stderr)
-                raise SystemExit(1) from failed
-            print(f"run {hydra.job.num} ({' '.join(overrides)}): {failed}", file=sys.stderr)
-            self.failures.append(failed)
+            print(failed, file=sys.stderr)
+            raise SystemExit(1) from failed
         except Exception as error:
-            self.failures.append(error)
-            if self.several:
-                report(error, f"run {hydra.job.num} ({' '.join(overrides)}): ")
+            self.failure = error
         return None
 
 
@@ -168,32 +149,12 @@ def make_folder(config: dict[str, Any]) -> Path:
         raise _no_folder(config, error) from error
 
 
-def make_sweep_folder(config: dict[str, Any]) -> Path:
-    """``outputs/sweeps/<name>``, numbered where it exists; unnamed sweeps are named by the time.
-
-    Raises:
-        ConfigError: it cannot be made.
-    """
-    place = Path(os.path.abspath(config["outputs"]), "sweeps")
-    name = config["name"] or datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for attempt in itertools.count(1):
-            folder = place / (f"{name}-{attempt}" if attempt > 1 else str(name))
-            with suppress(FileExistsError):
-                folder.mkdir()
-                return folder
-    except OSError as error:
-        raise _no_folder(config, error) from error
-    raise AssertionError("counting ended")
-
-
 def _no_folder(config: dict[str, Any], error: OSError) -> ConfigError:
     return ConfigError(f"outputs={config['outputs']} takes no run folder ({error.strerror}); name another")
 
 
 def show_plan(points: Sequence[preflight.Point]) -> None:
-    """``plan=true``: every point by its overrides, and how many there are."""
+    """``plan=true``: every point by its overrides."""
     width = len(str(len(points) - 1))
     for number, point in enumerate(points):
         shown = [one for one in point.overrides if not one.startswith("plan=")]
@@ -201,12 +162,3 @@ def show_plan(points: Sequence[preflight.Point]) -> None:
         print(f"{number:>{width}}  {' '.join(shown) or defaults}")
         for line in start.show(point.config, point.overrides):
             print(line)
-    print(f"{len(points)} run{'s' if len(points) > 1 else ''}, all checks passed; leave out plan=true to train")
-
-
-def report(error: Exception, prefix: str) -> None:
-    """What became of one run of a sweep: a refusal as its line, anything else with its trace."""
-    refusal = refusal_in(error)
-    if refusal is None:
-        traceback.print_exception(error)
-    print(f"{prefix}{refusal or type(error).__name__}", file=sys.stderr)

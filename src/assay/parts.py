@@ -82,9 +82,11 @@ class Parts:
             self.task.objective = build(config["regularization"], self.task.objective, self.network)
         _refuse_batch_statistics(self.network, ranks)
         self.transferred = self._transferred(where)
-        groups.freeze(self.network, config.get("freeze", []), config.get("freeze_batch_norm", "frozen"))
+        for member in seams.members(self.network):
+            groups.freeze(member, config.get("freeze", []), config.get("freeze_batch_norm", "frozen"))
         rates = {"layer_decay": 1.0, "groups": [], **config["optim"]}  # a run of before they were keys
-        self.factors = groups.factors(self.network, rates["layer_decay"], rates["groups"])
+        decay, named = rates["layer_decay"], rates["groups"]
+        self.factors = seams.of_members(self.network, lambda member: groups.factors(member, decay, named))
         if self.switches["optim"] == "lbfgs":
             _refuse_search(self.trainer_keys["precision"], self.factors)
         self.monitor, self.mode = self._watched()
@@ -271,10 +273,10 @@ class Parts:
     def _trainer(self, where: Path) -> pl.Trainer:
         rehearsal = {"limit_val_batches": 1, "limit_test_batches": 1} if self.config["debug"] == "fast" else {}
         keys = {key: value for key, value in self.trainer_keys.items() if key not in ("strategy", "num_nodes")}
+        keys["plugins"] = [LightningEnvironment()]  # not SLURM's, which would have its own idea of processes
         if self.ranks is not None:  # Lightning sees one process on one device; what they say to each other is ours
             device = self.ranks.device
             keys |= {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
-            keys["plugins"] = [LightningEnvironment()]  # not SLURM's, which would have its own idea of them
         trainer = build(
             {**keys, **rehearsal},
             logger=False,  # the recorder writes metrics.csv and W&B

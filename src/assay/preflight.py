@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -17,14 +17,16 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 
 from assay.composition import compose as composition
+from assay.composition import experiment, grid, rules, values
 from assay.composition import points as expansion
-from assay.composition import rules, values
 from assay.composition.compose import Composer, UnknownKey, composer_of
 from assay.composition.headers import Catalogue, Option
 from assay.composition.nearest import unknown_key
 from assay.composition.points import Draft
 from assay.errors import ConfigError
 from assay.loops import start as loops
+from assay.sweeps.axes import implied
+from assay.sweeps.identity import OWN_KEYS
 
 
 @dataclass
@@ -34,10 +36,15 @@ class Point:
     Attributes:
         config: plain and resolved, plus ``switches`` {group: option} and ``reads``, the kinds that the model reads.
         overrides: what gives this config again, in Hydra's grammar.
+        cell: in a sweep, axis -> value as typed, without seed and fold.
+        settings: what the command says to the sweep and not to its runs: ``sweep``, ``search``, ``launcher``, and the
+            ``switches`` of the last two.
     """
 
     config: dict[str, Any]
     overrides: tuple[str, ...]
+    cell: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def parse(argv: Sequence[str]) -> Namespace:
@@ -68,7 +75,7 @@ def check(argv: Sequence[str]) -> list[Point]:
     """
     flags = parse(argv)
     composer = composer_of(flags.config_dir, flags.config_path, flags.config_name)
-    return points(flags.overrides, composer, multirun=flags.multirun)
+    return points(flags.overrides, composer, multirun=flags.multirun or implied(flags.overrides))
 
 
 def compose(overrides: Sequence[str], rules: bool = True) -> Point:
@@ -95,17 +102,28 @@ def drafts(overrides: Sequence[str], composer: Composer, multirun: bool) -> list
 
 
 def points(overrides: Sequence[str], composer: Composer, multirun: bool, together: bool = True) -> list[Point]:
-    """Expands, composes and checks; refusals of several points are gathered, each line once."""
+    """Expands, composes and checks, options once and values one by one (:mod:`assay.composition.grid`); refusals of
+    several points are gathered, each line once."""
     found = expansion.expand(overrides, composer, multirun)
-    passed: list[Point] = []
-    refused: Counter[str] = Counter()
     facts: dict[str, set[str]] = {}
     everywhere = {text for draft in found for text in draft.chosen}
+
+    def full(draft: Draft) -> _Check:
+        check = _Check(draft, composer, everywhere)
+        check.check(together, facts)
+        return check
+
+    answers: dict[Draft, dict[str, Any] | str] = {}
+    for group in grid.groups(found):
+        answers.update(grid.Group(group, full, lambda draft, texts: replace(draft, values=texts)).run())
+    refused: Counter[str] = Counter()
+    passed: list[Point] = []
     for draft in found:
-        try:
-            passed.append(_Check(draft, composer, everywhere).point(together, facts))
-        except ConfigError as error:
-            refused[str(error)] += 1
+        answer = answers[draft]
+        if isinstance(answer, str):
+            refused[experiment.blamed(answer, draft.chosen, draft.values, composer)] += 1
+        else:
+            passed.append(Point(of_a_run(answer), draft.overrides, dict(draft.cell), of_the_sweep(answer)))
     if refused and len(found) == 1:
         raise ConfigError(next(iter(refused)))
     if refused:
@@ -114,8 +132,24 @@ def points(overrides: Sequence[str], composer: Composer, multirun: bool, togethe
     return passed
 
 
+def of_a_run(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved config without what is the sweep's: as a run gets and keeps it."""
+    switches = {group: name for group, name in whole["switches"].items() if group not in OWN_KEYS}
+    return {key: value for key, value in whole.items() if key not in OWN_KEYS} | {"switches": switches}
+
+
+def of_the_sweep(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest."""
+    switches = {group: name for group, name in whole["switches"].items() if group in OWN_KEYS}
+    return {key: value for key, value in whole.items() if key in OWN_KEYS} | {"switches": switches}
+
+
 def plain(config: DictConfig, choices: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:
     """A composed config as a run gets it: resolved, with ``switches`` and ``reads``."""
+    return of_a_run(_whole(config, choices, catalogue))
+
+
+def _whole(config: DictConfig, choices: Mapping[str, str], catalogue: Catalogue) -> dict[str, Any]:
     resolved = composition.resolve(config)
     switches = dict(choices)
     for group, options in catalogue.groups.items():  # a list of options, as callbacks=[a,b], is no choice of Hydra's
@@ -123,7 +157,7 @@ def plain(config: DictConfig, choices: Mapping[str, str], catalogue: Catalogue) 
         if group not in switches and "/" not in group and isinstance(node, Mapping):
             switches[group] = f"[{','.join(name for name in node if name in options)}]"
     reads = next((option.reads for option in chosen_options(switches, catalogue) if option.reads), ())
-    return {**resolved, "switches": switches, "reads": list(reads)}
+    return {**resolved, "switches": switches, "reads": list(reads), **experiment.described(switches, catalogue)}
 
 
 def chosen_options(switches: Mapping[str, str], catalogue: Catalogue) -> Iterator[Option]:
@@ -145,21 +179,23 @@ class _Check:
         self.keys: list[str] = []
 
     def apply(self) -> None:
+        self.keys += experiment.check(self.draft.chosen, self.choices, self.composer)
         for text in self.draft.values:
             self.assign(self.composer.parse(text))
 
-    def point(self, together: bool, found: dict[str, set[str]]) -> Point:
+    def check(self, together: bool, found: dict[str, set[str]]) -> None:
+        self.found = found
         self.apply()
         self.refuse_missing()
-        config = plain(self.config, self.choices, self.catalogue)
-        options = list(chosen_options(config["switches"], self.catalogue))
+        self.whole = config = _whole(self.config, self.choices, self.catalogue)
+        self.options = options = list(chosen_options(config["switches"], self.catalogue))
         for option in options:
             values.check_header(option, config, self.keys)
-        listed = {option.key(key) for option in options for key in (*option.choices, *option.matches)}
+        self.listed = {option.key(key) for option in options for key in (*option.choices, *option.matches)}
         for key in self.keys:
             there, value = values.select(config, key)
             if there:
-                values.check_type(key, value, self.before, anything=key in listed)
+                values.check_type(key, value, self.before, anything=key in self.listed)
         for option in options:
             values.check_header(option, config)
         rules.check_targets(config)
@@ -168,12 +204,39 @@ class _Check:
             self.together(options, config, found)
         else:
             rules.gather(options, config, found)
-        return Point(config, self.draft.overrides)
+
+    @property
+    def simple(self) -> bool:
+        return loops.loop_of(self.whole) is None
+
+    def value_of(self, text: str) -> Any:
+        return self.composer.parse(text).value()
+
+    def check_value(self, text: str, config: Mapping[str, Any]) -> None:
+        """Holds another value of a key, in a config that is like this one but for that, against what is known of it."""
+        key, value = (override := self.composer.parse(text)).key_or_group, override.value()
+        if key.rpartition(".")[2] == "_target_":
+            rules.check_targets({"_target_": value}, key.rpartition(".")[0])
+        values.check_part(key, value, self.before, self.catalogue)
+        for option in self.options:
+            values.check_header(option, config, [key])
+        values.check_type(key, value, self.before, anything=key in self.listed)
+        if key != grid.SEED:
+            self.check_rules(config)
+
+    def check_rules(self, config: Mapping[str, Any]) -> None:
+        """Holds a config that differs in values alone against ranges, and the rules between options and keys."""
+        for option in self.options:
+            values.check_header(option, config)
+        facts = rules.gather(self.options, config, self.found)
+        rules.check_rules(self.options, config, self.choices, facts)
 
     def together(self, options: list[Option], config: dict[str, Any], found: dict[str, set[str]]) -> None:
         rules.check_kinds(options, config, self.choices, self.catalogue)
-        for group in rules.idle(options, self.draft.typed, self.choices, self.catalogue):
-            if self.choices[group] not in self.composer.unasked(group, options):
+        asked = self.draft.typed | experiment.asked(self.draft.chosen, self.composer)
+        others = [option for option in options if option.group != experiment.GROUP]
+        for group in rules.idle(options, asked, self.choices, self.catalogue):
+            if self.choices[group] not in self.composer.unasked(group, others):
                 raise ConfigError(rules.idle_line(group, self.choices, self.catalogue))
         facts = rules.gather(options, config, found)
         rules.check_rules(options, config, self.choices, facts)

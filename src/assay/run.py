@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from assay import closing, environment, failures, folder, rate_range, screens
+from assay.callbacks import pruning
 from assay.callbacks.progress import Progress
 from assay.composition.places import Place, place
 from assay.data.card import card as data_card
@@ -159,6 +160,7 @@ class Job:
             callbacks=build(config.get("callbacks") or {}),
             ranks=ranks,
         )
+        pruning.attach(self.recorder, where, config["trainer"]["max_epochs"])
         state = None if self.saved is None else self.saved.state
         self.module = Eager(
             parts.task, parts.network, parts.make_step, self.recorder, config["log_every"], state, ranks
@@ -210,6 +212,7 @@ class Job:
                 with profiled(self.config["debug"] == "profile", self.where):
                     self._fit()
                 self.progress.finished()
+                pruning.obey(self.recorder)
                 summary, screen = closing.close(
                     self.parts,
                     self.module,
@@ -245,6 +248,10 @@ class Job:
             self.recorder.save()
             self._say(f"Stopped at step {self.module.number}, saved; {screens.resuming(self.part_of or self.where)}")
             raise
+        except pruning.Pruned as pruned:
+            status, line = "pruned", str(pruned)
+            self._say(line)
+            return {"status": status, "reason": line, **pruning.found(self.recorder)}
         except AtOnce:
             status = "interrupted"
             raise KeyboardInterrupt from None
@@ -255,6 +262,7 @@ class Job:
             self.progress.finished()
             if status != "done":
                 summary = {"status": status, "reason": line, "steps": self.module.number}
+                summary |= pruning.found(self.recorder)
                 with suppress(OSError):  # a full disk has no room for it either
                     folder.write_json(self.where / "summary.json", {"format": folder.FORMAT, **summary})
                 self.recorder.points.close()
@@ -283,9 +291,12 @@ class Job:
         """What :meth:`run` does, in any process but the first: the same steps, and its share of validation and test."""
         try:
             self._fit()
+            pruning.obey(self.recorder)
             closing.examine(self.parts, self.module, self.recorder)
         except NonFiniteLoss:
             raise Failed("the loss is not finite") from None
+        except pruning.Pruned:
+            return
         except Stopped:
             self.recorder.save()  # where the state is divided, its part of it
             raise

@@ -90,10 +90,12 @@ def last(
     inputs: str,
     overrides: Sequence[str],
     longer: str | None,
+    verdict: Sequence[str] = (),
 ) -> str:
     """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next.
 
-    ``longer`` is the setting that would train on; None where the run stopped by itself."""
+    ``longer`` is the setting that would train on; None where the run stopped by itself. ``verdict``: of an
+    experiment."""
     width = max(len(name) for name in ("test", *test))
     head = f"{'test':<{width}}  {model[:12]:>12}  {baseline_name:>10}  {'train':>10}  {'gap':>9}"
     lines = [head, "-" * len(head)]
@@ -117,6 +119,7 @@ def last(
     elif best_epoch < 0:
         best = "Ended before the first validation: the weights are the last ones"
     lines.append(f"{best} · trained {seconds:.1f} s, {speed}")
+    lines += verdict
     run = pasted(shown(folder))
     commands = (f"assay predict {run} {inputs}", f"assay review {run}", suggestion(model, overrides))
     lines += ["Next:", *(f"  {command}" for command in commands)]
@@ -126,7 +129,7 @@ def last(
 def suggestion(model: str, overrides: Sequence[str]) -> str:
     """The same run with three seeds, ready to paste."""
     same = [one for one in overrides if not one.startswith(("seed=", "name=", "plan=", "debug="))]
-    if not any(one.startswith("model=") for one in same):
+    if not any(one.startswith(("model=", "experiment=")) for one in same):
         same = [f"model={model}", *same]
     return f"assay train -m {' '.join(map(pasted, same))} seed=0,1,2"
 

@@ -18,6 +18,7 @@ Where torch or torchmetrics are laid out differently from what is expected here,
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import logging
@@ -28,7 +29,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.util import module_from_spec
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -116,20 +117,36 @@ class _Submodules(MetaPathFinder):
             return None
         execute(sys.modules[package])
         module = sys.modules.get(fullname)
-        return spec_from_loader(fullname, _Imported(module)) if module is not None else None
+        return _Imported.of(module) if module is not None else None
 
 
 class _Imported(Loader):
-    """Hands over the submodule that executing its package has imported; the import system would make a second one."""
+    """Hands over the submodule that executing its package has imported; the import system would make a second one.
 
-    def __init__(self, module: ModuleType) -> None:
-        self.module, self.spec = module, module.__spec__
+    Meanwhile that submodule bears the spec that leads here: importlib goes by it, not by the one that a finder gave,
+    once it sees that the module has come to be there.
+    """
+
+    def __init__(self, module: ModuleType, spec: ModuleSpec | None) -> None:
+        self.module, self.spec = module, spec
+
+    @classmethod
+    def of(cls, module: ModuleType) -> ModuleSpec:
+        spec = copy.copy(module.__spec__ or ModuleSpec(module.__name__, None))
+        spec.loader = cls(module, module.__spec__)
+        module.__dict__["__spec__"] = spec  # the module may refuse to have attributes set, as torch's configs do
+        return spec
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec
+        module.__dict__["__spec__"] = self.spec
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.spec and self.spec.loader, name)  # get_source…, for who finds the spec and loads nothing
 
 
 class _StandIn(type):

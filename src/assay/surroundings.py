@@ -115,6 +115,7 @@ def logged(where: Path) -> Generator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # ours start at any step
+            warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # nor do we leave it to Lightning
             logging.captureWarnings(True)
             yield
     finally:

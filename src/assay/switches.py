@@ -54,8 +54,13 @@ def _print_groups(found: Catalogue, group: str | None) -> None:
         if group in (None, name):
             print(name)
             mark = chosen.get(name)
-            _print_rows((f"  {one}{' *' if one == mark else ''}", option.title) for one, option in options.items())
+            _print_rows((f"  {one}{' *' if one == mark else ''}", _told(option)) for one, option in options.items())
     print("* the default; another option may choose for you, and what you type wins")
+
+
+def _told(option: Option) -> str:
+    """The title, and of an experiment what it is held against."""
+    return " ".join([option.title, *(f"Published: {one.metric} {one.value:g}." for one in option.published[:1])])
 
 
 def _print_rows(rows: Iterable[tuple[str, str]]) -> None:

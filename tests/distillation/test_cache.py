@@ -15,11 +15,12 @@ from assay.data.digits import Digits
 from assay.data.image_folder import ImageFolder
 from assay.data.loaders import MemoryLoader, WorkerLoader
 from assay.data.share import Part
-from assay.distillation import cache
+from assay.distillation import cache, cache_switch
 from assay.distillation.answers import answered
 from assay.distillation.teacher import Checkpoint, Ensemble
 from assay.errors import ConfigError
 from assay.folder import read_config
+from assay.lifecycle import kept_answers
 from assay.preflight import compose
 from tests.interruptions import Interrupted as Left
 from tests.interruptions import Moment, at, bits, leave, train
@@ -100,6 +101,28 @@ def test_a_file_that_was_deleted_is_written_again_bit_for_bit(tmp_path, digits, 
     assert file.read_bytes() == data
     assert again.chosen == found.chosen
     assert torch.equal(before.column("teacher"), after.column("teacher"))
+
+
+def test_a_file_knows_where_its_teacher_was(tmp_path, digits, teacher, digits_run):
+    """`assay clean` takes it once no run holds that teacher, and not before."""
+    attached(Ensemble([str(digits_run.folder)] * 2), digits, tmp_path)
+    (file,) = (tmp_path / "teachers").iterdir()
+    facts, _ = cache_switch.header(file)
+    artifact = digits_run.folder / "artifact"
+    digest = json.loads((artifact / "artifact.json").read_text())["digest"]
+    assert facts["__metadata__"]["artifacts"] == f"{digest} {digest}"
+    assert json.loads(facts["__metadata__"]["places"]) == [str(artifact)] * 2
+    assert kept_answers.unused(tmp_path, [], None) == []
+    moved = tmp_path / "moved"
+    artifact.rename(moved)
+    try:
+        assert [one.why for one in kept_answers.unused(tmp_path, [], None)] == ["its teacher is gone"]
+        assert kept_answers.unused(tmp_path, [digits_run.folder], None) != []
+    finally:
+        moved.rename(artifact)
+    os.utime(file, (1e9, 1e9))
+    attached(Ensemble([str(digits_run.folder)] * 2), digits, tmp_path)  # opened again
+    assert kept_answers.unused(tmp_path, [], 60.0) == []
 
 
 def test_the_threads_of_the_first_time_are_those_of_the_second(tmp_path, digits, teacher, monkeypatch):

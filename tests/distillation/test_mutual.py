@@ -97,9 +97,34 @@ def test_the_first_member_alone_is_the_run_without_the_others(tmp_path):
     assert not torch.equal(first, second)
 
 
-def test_a_cohort_may_begin_with_another_run_and_refuses_rates_by_depth(tmp_path, digits_run):
+def test_a_cohort_may_begin_with_another_run(tmp_path, digits_run):
     run = train(tmp_path, "distillation=mutual", f"init_from={digits_run.folder}", "model.dropout=0", "optim.lr=1e-12")
     mine, theirs = (assay.load(one).artifact.network.state_dict() for one in (run.folder, digits_run.folder))
     torch.testing.assert_close(mine["head.weight"], theirs["head.weight"], rtol=0, atol=1e-6)
-    with pytest.raises(ConfigError, match="takes for one stack"):
-        train(tmp_path, "distillation=mutual", "optim.layer_decay=0.5")
+
+
+NAMED = {
+    "frozen": ["freeze=[encoder]"],
+    "named rates": ["optim.groups=[head:0.1,encoder*:2]"],
+    "rates by depth": ["optim.layer_decay=0.5"],
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_parts_are_named_as_without_it_and_are_those_of_each_member(kind, tmp_path):
+    """With β = 0 the first member is the run without the others, bit for bit; of the second as many weights train."""
+    words = NAMED[kind]
+    plain = train(tmp_path, *words)
+    alone = train(tmp_path, "distillation=mutual", "distillation.beta=0", *words)
+    a, b = (assay.load(run.folder).artifact.network.state_dict() for run in (plain, alone))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    states = [checkpoint.read(run.folder / "checkpoints" / "last.ckpt")[0] for run in (plain, alone)]
+    one, both = (sum(key.startswith("optimizer.moment.") for key in state) for state in states)
+    assert both == 2 * one > 0
+
+
+def test_names_within_the_cohort_are_refused_with_those_of_a_member(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"freeze names members\.0\.stem, which this network does not have: .*encoder"
+    ):
+        train(tmp_path, "distillation=mutual", "freeze=[members.0.stem]")

@@ -43,7 +43,11 @@ def train(outputs: Path, *overrides: str) -> None:
 
 def folders(outputs: Path) -> list[Path]:
     """Every run folder below."""
-    return sorted(path.parent for path in outputs.rglob("config.yaml") if "latest" not in path.parts)
+    return sorted(
+        path.parent
+        for path in outputs.rglob("config.yaml")
+        if not {"latest", "source"} & {*path.relative_to(outputs).parts}
+    )
 
 
 def rows(folder: Path) -> list[tuple[str, str, str, float]]:

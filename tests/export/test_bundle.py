@@ -13,11 +13,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import assay
 from assay.cli import main
 from assay.errors import ConfigError
-from assay.export import bundle
+from assay.export import bundle, golden
 
 pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 
@@ -81,6 +82,40 @@ def test_files_and_facts(run):
         assert golden["answers"].sum(1) == pytest.approx(np.ones(8), abs=1e-5)
 
 
+def test_golden_inputs_are_test_examples_of_the_run(digits_run, run):
+    """The run's folder says where its data are; an artifact alone does not, and a changed set is none of its."""
+    from sklearn.datasets import load_digits
+
+    artifact = assay.load(digits_run.folder).artifact
+    found, told = golden.inputs(artifact, digits_run.folder / "artifact")
+    assert told == "8 test examples of digits"
+    digits = {picture.tobytes() for picture in load_digits().images.astype(np.uint8)}  # counts of 0 to 16
+    pixels = (found.numpy() * 16).round().astype(np.uint8)
+    assert len({picture.tobytes() for picture in pixels}) == 8
+    assert {picture.tobytes() for picture in pixels} <= digits
+    made, told = golden.inputs(artifact, run / "artifact")
+    assert told == "8 made-up inputs (an artifact without its run)"
+    assert made.shape == found.shape
+    assert json.loads((run / "export" / "export.json").read_text())["golden"] == told
+    artifact.card["digest"] = "other"
+    assert golden.inputs(artifact, digits_run.folder / "artifact")[1].endswith(
+        "(the data are no longer those of the run)"
+    )
+
+
+def test_golden_cells_of_a_table_are_those_of_its_file(tmp_path):
+    """Neither filled nor scaled: gaps and numbers as the user wrote them, categories by their code."""
+    result = table(tmp_path, "task=regression", "impute=mean", "trainer.max_steps=2")
+    artifact = assay.load(result.folder).artifact
+    found, told = golden.inputs(artifact, result.folder / "artifact")
+    assert told == "8 test examples of tabular_csv"
+    assert found.dtype == torch.float64
+    given = {("" if i % 9 == 4 else 2020 + i / 100, i % 3 + 1, i * 7 % 11) for i in range(120)}
+    cells = {("" if np.isnan(a) else round(a, 2), int(kind), int(b)) for a, kind, b in found.tolist()}
+    assert len(cells) == 8
+    assert cells <= given
+
+
 def test_predict_answers_as_the_run_does(run, picture, capsys):
     expected = rows(capsys, "predict", run / "artifact", picture, "--format", "jsonl")
     same(rows(capsys, "predict", run / "export", picture, "--format", "jsonl"), expected)
@@ -118,7 +153,9 @@ def test_the_script_runs_without_assay(run, picture, tmp_path, capsys):
         assert float(probability) == pytest.approx(row["probability"], abs=1e-4)
     (line,) = without_assay(tmp_path / "moved")
     assert float(line.split()[-1]) < 1e-5
-    assert len((run / "export" / "run.py").read_text().splitlines()) < 45
+    script = (run / "export" / "run.py").read_text()
+    assert max(map(len, script.splitlines())) <= 120
+    assert sum(bool(line.strip()) for line in script.splitlines()) <= 28
 
 
 # refusals

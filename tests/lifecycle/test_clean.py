@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,127 @@ def test_an_outputs_folder_that_is_not_there(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["clean"]) == 2
     assert "outputs is not a folder of runs" in capsys.readouterr().err
+
+
+# loops over runs
+
+
+def make_loop(folder: Path, stages: dict[str, str | None], status: str, **kept) -> Path:
+    loop = make_run(folder, summary={"status": status}, files={"chain.json": 3}, **kept)
+    for name, ended in stages.items():
+        summary = None if ended is None else {"status": ended}
+        make_run(loop / "stages" / name, summary=summary, files=FILES, **kept)
+    (loop / "stages" / "9-export").mkdir(parents=True)
+    (loop / "stages" / "9-export" / "model.onnx").write_bytes(b"x" * 20)
+    return loop
+
+
+def test_stages_of_a_finished_loop_are_as_finished_runs(tmp_path, capsys):
+    loop = make_loop(tmp_path / "a", {"1-train": "done", "2-distil": "done"}, "done")
+    (loop / "stages" / ".3-slim.tmp").mkdir()
+    (loop / "stages" / ".3-slim.tmp" / "config.yaml").write_bytes(b"x" * 7)
+    before = held(loop)
+    lines = clean(capsys, tmp_path, "--dry")
+    assert held(loop) == before
+    assert "last.ckpt of 2 stages" in lines[0]
+    assert lines[1] == "6.3 kB in 1 of 1 run"
+    assert clean(capsys, tmp_path, "--yes")[-1] == "freed 6.3 kB"
+    for name in ("1-train", "2-distil"):
+        assert held(loop / "stages" / name) == KEPT | {"wandb/offline-run-1-x/run.wandb"}
+    assert (loop / "stages" / "9-export" / "model.onnx").is_file()
+    assert not (loop / "stages" / ".3-slim.tmp").exists()
+    assert clean(capsys, tmp_path, "--yes") == ["nothing to delete"]
+    clean(capsys, tmp_path, "--yes", "--all-checkpoints")
+    assert not list(loop.rglob("*.ckpt"))
+    assert (loop / "stages" / "2-distil" / "artifact" / "weights.safetensors").is_file()
+
+
+@pytest.mark.parametrize("ended", ["stopped", "failed", None])
+def test_of_a_loop_that_can_go_on_the_stage_it_stopped_at_stays(tmp_path, capsys, ended):
+    loop = make_loop(tmp_path / "a", {"1-train": "done", "2-distil": ended}, "stopped", age=DAY)
+    lines = clean(capsys, tmp_path, "--yes")
+    assert "1 unfinished, whose checkpoints resuming needs" in lines[1]
+    assert "checkpoints/last.ckpt" not in held(loop / "stages" / "1-train"), "it is passed by"
+    assert held(loop / "stages" / "2-distil") >= set(CHECKPOINTS)
+    clean(capsys, tmp_path, "--yes", "--all-checkpoints")
+    assert not list((loop / "stages" / "2-distil").rglob("*.ckpt"))
+
+
+def test_a_stage_that_somebody_trains_by_itself_is_left_alone(tmp_path, capsys, monkeypatch):
+    loop = make_loop(tmp_path / "a", {"1-train": "done", "2-distil": "done"}, "done")
+    with run_folder.held(loop / "stages" / "1-train"):
+        clean(capsys, tmp_path, "--yes")
+        assert held(loop / "stages" / "1-train") >= set(CHECKPOINTS)
+    assert "checkpoints/last.ckpt" not in held(loop / "stages" / "2-distil")
+    with run_folder.held(loop / "stages" / "1-train"):  # begun while the user thinks
+        monkeypatch.setattr(run_folder, "is_running", lambda folder: False)
+        assert "has been started meanwhile and is left alone" in clean(capsys, tmp_path, "--yes")[-2]
+        assert held(loop / "stages" / "1-train") >= set(CHECKPOINTS)
+
+
+# a teacher's answers
+
+
+def answers(outputs: Path, name: str, *, age: float = 0.0, **facts: str) -> Path:
+    """A file as :mod:`assay.distillation.cache_file` writes it, without its numbers."""
+    told = {"__metadata__": {"format": "assay teacher answers 1", "teacher": "t", **facts}}
+    text = json.dumps(told).encode()
+    path = outputs / "teachers" / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"x" * 1000)
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def teacher(folder: Path, digest: str) -> Path:
+    run = make_run(folder, files={"artifact/weights.safetensors": 10})
+    (run / "artifact" / "artifact.json").write_text(json.dumps({"digest": digest}))
+    return run
+
+
+def test_answers_of_a_teacher_that_is_gone(tmp_path, capsys):
+    teacher(tmp_path / "a", "one")
+    teacher(make_loop(tmp_path / "b", {}, "done") / "stages" / "1-train", "two")
+    elsewhere = teacher(tmp_path.parent / f"{tmp_path.name}-elsewhere", "three") / "artifact"
+    kept = [
+        answers(tmp_path, "a", artifacts="one"),
+        answers(tmp_path, "b", artifacts="one two"),
+        answers(tmp_path, "c", artifacts="one three", places=json.dumps([str(elsewhere)])),
+        answers(tmp_path, "d", teacher="two"),  # written before they said where the teacher was
+    ]
+    gone = [
+        answers(tmp_path, "e", artifacts="one four"),
+        answers(tmp_path, "f", artifacts="five", places=json.dumps([str(elsewhere), "/no/such/place"])),
+    ]
+    strange = tmp_path / "teachers" / "mine.safetensors"
+    strange.write_bytes(b"x" * 50)
+    lines = clean(capsys, tmp_path, "--dry")
+    assert [line.strip().split("  ", 1)[1] for line in lines[:2]] == [
+        f"teachers/{p.name}  its teacher is gone" for p in gone
+    ]
+    size = sum(path.stat().st_size for path in gone)
+    assert lines[2] == f"{bytes_shown(size)} in 2 files of teachers' answers"
+    assert clean(capsys, tmp_path, "--where", "seed=0", "--yes") == ["nothing to delete"], "these are of no run"
+    assert clean(capsys, tmp_path, "--yes")[-1] == f"freed {bytes_shown(size)}"
+    assert all(path.is_file() for path in [*kept, strange])
+    assert not any(path.exists() for path in gone)
+    clean(capsys, tmp_path, "--runs", "--keep", "1", "--yes")
+    clean(capsys, tmp_path, "--yes")
+    assert sorted(path.is_file() for path in kept) == [False, False, False, True], "b, the newest, is left"
+
+
+def test_answers_that_no_run_opened_for_long(tmp_path, capsys):
+    teacher(tmp_path / "a", "one")
+    old, new = answers(tmp_path, "old", age=8 * DAY, artifacts="one"), answers(tmp_path, "new", artifacts="gone")
+    half = tmp_path / "teachers" / "new.safetensors.77.tmp"
+    half.write_bytes(b"x" * 10)
+    assert clean(capsys, tmp_path, "--older-than", "9d", "--yes") == ["nothing to delete; 1 too young"]
+    assert "teachers/old.safetensors  not opened since " in clean(capsys, tmp_path, "--older-than", "7d", "--yes")[0]
+    assert (old.exists(), new.exists(), half.exists()) == (False, True, True)
+    os.utime(half, (1e9, 1e9))
+    lines = clean(capsys, tmp_path, "--yes")
+    assert lines[1].endswith("teachers/new.safetensors.77.tmp  half-written")
+    assert not list((tmp_path / "teachers").iterdir())
 
 
 def test_sizes_are_shown_in_three_digits():

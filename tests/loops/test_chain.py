@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from assay.composition.compose import composer_of
 from assay.errors import ConfigError
+from assay.loops import start
 from assay.loops.chain import Chain
 from assay.loops.plan import joined, words
-from assay.preflight import compose
+from assay.preflight import check, compose
 
 ALL = ["train", "distil", "slim", "finetune", "quantize", "export"]
 
@@ -110,6 +114,48 @@ def test_lists_of_overrides_need_no_quotes():
         ["compression=chain", "model=mlp", "compression.train=[augment=[],model.hidden_sizes=[8,4],seed=3]"]
     )
     assert point.config["compression"]["train"] == ["augment=[]", "model.hidden_sizes=[8,4]", "seed=3"]
+
+
+SWEPT = [
+    "compression=chain",
+    "model=mlp",
+    "compression.stages=[train,slim]",
+    "compression.ratio=0.3,0.6",
+    "logger=none",
+]
+
+
+def test_each_point_of_a_sweep_is_a_whole_chain():
+    """What is swept may be of the chain (``compression.…``) or of all its stages."""
+    points = check(["-m", *SWEPT, "seed=0,1"])
+    told = [{one.name: one.own for one in start.stages_of(point.config, point.overrides)} for point in points]
+    assert [list(stages) for stages in told] == [["1-train", "2-slim"]] * 4
+    assert [stages["2-slim"][-1] for stages in told] == [f"compression.ratio={ratio}" for ratio in (0.3, 0.3, 0.6, 0.6)]
+    every = [one for point in points for one in start.stages_of(point.config, point.overrides)]
+    assert [next(word for word in one.overrides if word.startswith("seed=")) for one in every] == [
+        f"seed={seed}" for seed in (0, 0, 1, 1) * 2
+    ]
+
+
+def test_a_point_that_is_no_chain_is_refused_before_any_begins():
+    with pytest.raises(ConfigError, match=r"compression.ratio=1.5"):
+        check(["-m", *SWEPT, "compression.ratio=0.3,1.5"])
+
+
+@pytest.mark.slow
+def test_two_points_share_the_stages_that_are_the_same(tmp_path, monkeypatch):
+    """As a sweep runs them, each in its folder; the second begins with the teacher that the first has trained."""
+    monkeypatch.setattr("assay.environment.source_digest", lambda: "source")  # which somebody may edit meanwhile
+    short = ["trainer=cpu", "trainer.max_epochs=1", "+trainer.limit_train_batches=4", f"outputs={tmp_path}"]
+    places = [tmp_path / "sweeps" / "grid" / str(number) for number in range(2)]
+    for point, place in zip(check(["-m", *SWEPT, *short]), places, strict=True):
+        place.mkdir(parents=True)
+        start.run(point.config, list(point.overrides), place, composer_of())
+    first, second = (json.loads((place / "chain.json").read_text()) for place in places)
+    assert [row["stage"] for row in first["rows"]] == [row["stage"] for row in second["rows"]] == ["1-train", "2-slim"]
+    mark = json.loads((places[1] / "stages" / "1-train" / "stage.json").read_text())
+    assert (places[1] / mark["taken_from"]).resolve() == places[0] / "stages" / "1-train"
+    assert first["rows"][1]["parameters"] > second["rows"][1]["parameters"]
 
 
 def test_a_choice_takes_what_was_said_of_the_one_before_it():

@@ -257,7 +257,7 @@ def test_what_wandb_would_collect_by_itself_is_off():
     class Library:
         Settings = dict
 
-    settings = wandb_send._settings(Library, 5.0)
+    settings = wandb_send.settings(Library, 5.0)
     off = (
         "disable_code",
         "disable_git",

@@ -14,6 +14,7 @@ The first line is the option's title. Then, any of:
 - ``one each: dropout = channels + 1 -- OF WHAT``  a list here has as many values: lengths of lists and numbers, summed
 - ``extra: vision = torchvision``  the optional dependency, and what is imported of it
 - ``inert: REASON``  why it changes nothing observable
+- ``published: test/accuracy 0.761 -- Kim 2014, table 2``  what an experiment is held against; ``ours: …`` what it gave
 
 Keys are relative to the option's node; those of ``needs`` are whole. Everything else in a header is prose.
 """
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from assay.composition.published import Figure, figure
 from assay.errors import ConfigError
 
 WORDS = (
@@ -44,6 +46,8 @@ WORDS = (
     "checked by",
     "extra",
     "inert",
+    "published",
+    "ours",
 )
 _LINE = re.compile(rf"({'|'.join(WORDS)}):\s*(.*)")
 _RANGE = re.compile(r"([\w.]+)\s*(>=|<=|!=|==|>|<)\s*([-+.\w]+)")
@@ -110,6 +114,8 @@ class Option:
     extra: str = ""
     libraries: tuple[str, ...] = ()
     inert: str = ""
+    published: list[Figure] = field(default_factory=list)
+    ours: list[Figure] = field(default_factory=list)
     parts: frozenset[str] = frozenset()
     siblings: tuple[str, ...] = ()
 
@@ -155,6 +161,8 @@ def _declare(option: Option, word: str, text: str) -> None:
             setattr(option, word, _list(text))
         case "inert":
             option.inert = text
+        case "published" | "ours":
+            getattr(option, word).append(figure(text))
         case "extra":
             extra, sign, libraries = text.partition("=")
             option.extra, option.libraries = extra.strip(), _list(libraries)

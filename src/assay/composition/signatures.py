@@ -32,7 +32,7 @@ class Parameter:
 def parameters(target: str) -> dict[str, Parameter] | None:
     """{name: Parameter} in order; None where the source does not tell."""
     module, _, name = target.rpartition(".")
-    found = _definition(module, name, 0)
+    found = definition_of(module, name, 0)
     if found is None:
         return None
     definition = found
@@ -78,7 +78,7 @@ def _module(name: str) -> tuple[Path, ast.Module] | None:
     return None
 
 
-def _definition(module: str, name: str, depth: int) -> ast.ClassDef | ast.FunctionDef | None:
+def definition_of(module: str, name: str, depth: int) -> ast.ClassDef | ast.FunctionDef | None:
     """Where ``module.name`` is defined, followed through at most five imports."""
     found = _module(module) if module and depth < 6 else None
     if found is None:
@@ -96,10 +96,10 @@ def _definition(module: str, name: str, depth: int) -> ast.ClassDef | ast.Functi
             )
             for alias in statement.names:
                 if (alias.asname or alias.name) == name:
-                    return _definition(source, alias.name, depth + 1)
+                    return definition_of(source, alias.name, depth + 1)
                 if alias.name == "*":
                     stars.append(source)
-    return next((inner for star in stars if (inner := _definition(star, name, depth + 1))), None)
+    return next((inner for star in stars if (inner := definition_of(star, name, depth + 1))), None)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -14,6 +14,7 @@ under ``trainer.precision=bf16-mixed`` they are rounded as the student's are.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -34,7 +35,6 @@ from assay.distillation import cache_file, cache_key, cache_switch
 from assay.distillation.answers import KEY
 from assay.engines.ranks import Ranks
 
-FOLDER = "teachers"  # in outputs
 BATCH = 256  # examples asked about at a time: always, since the last bits of an answer hang on it
 _LIVE = "live"
 _QUIET = 3.0  # seconds of asking before anything is said
@@ -85,7 +85,7 @@ def attach(
     def ask() -> tuple[Tensor, Iterable[Tensor]]:
         return train.index, _asked(teacher, train, dataset.workers, device, int(threads), path)
 
-    made = {"threads": str(threads), "device": device, "torch": torch.__version__}
+    made = {"threads": str(threads), "device": device, "torch": torch.__version__, **_read_from(teacher)}
     first = ranks is None or ranks.first
     if ranks is not None and not first:
         ranks.told(0)  # waits for it
@@ -124,10 +124,16 @@ def _why_live(
     return None if visits >= count else f"for {visits:,} of the {count:,} examples are visited"
 
 
+def _read_from(teacher: Any) -> dict[str, str]:
+    """By what and where `assay clean` finds out whether the teacher is still there."""
+    places = [str(Path(place).absolute()) for place in getattr(teacher, "places", ())]
+    return {"artifacts": " ".join(teacher.digests), "places": json.dumps(places)} if places else {}
+
+
 def _place(switch: bool | str, outputs: str, key: Mapping[str, str]) -> Path:
     if isinstance(switch, str) and switch != "auto" and cache_switch.is_file(switch):
         return Path(switch)
-    folder = Path(switch) if isinstance(switch, str) and switch != "auto" else Path(outputs, FOLDER)
+    folder = Path(switch) if isinstance(switch, str) and switch != "auto" else Path(outputs, cache_switch.FOLDER)
     return folder / f"{cache_key.fingerprint(key)}{cache_switch.SUFFIX}"
 
 

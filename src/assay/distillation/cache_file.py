@@ -56,6 +56,8 @@ def opened(
         OSError: there is no room for it.
     """
     if path.is_file():
+        with contextlib.suppress(OSError):
+            os.utime(path)  # `assay clean --older-than` goes by when a file was last of use
         return read(path, key), None
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path):

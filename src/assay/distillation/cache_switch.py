@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.errors import ConfigError
 
+FOLDER = "teachers"  # in outputs
 SUFFIX = ".safetensors"
 FORMAT = "assay teacher answers 1"
 _KEY = "distillation.cache"

@@ -6,14 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from assay.contracts import Batch, DataSpec, Output, Term
 from assay.distillation import stages
+from assay.distillation.beside import beside, heard, smaller, weighed
 from assay.distillation.listener import Listener, Teacher
-from assay.distillation.soft import blended, wide
-from assay.errors import ConfigError
-from assay.layers.features import observed, shapes
+from assay.distillation.soft import wide
+from assay.layers.features import shapes
 from assay.losses.terms import term
 
 
@@ -51,8 +50,7 @@ class FitNets(nn.Module):
         temperature: float,
     ) -> None:
         super().__init__()
-        if not 0 <= alpha <= 1 or not beta >= 0:
-            raise ConfigError(f"distillation.alpha={alpha:g} is in [0, 1] and distillation.beta={beta:g} at least 0")
+        weighed(alpha, beta)
         self.objective = objective
         self.hint = hint
         self.guided = guided
@@ -79,17 +77,8 @@ class FitNets(nn.Module):
         if self.hint is None or self.guided is None:
             hint, guided = stages.middle(teacher.shapes(batch), shapes(network, batch))
             self.hint, self.guided = self.hint or hint, self.guided or guided
-        theirs = teacher.hidden(batch, (self.hint,)).features[self.hint]
-        was_training = network.training
-        with torch.no_grad():
-            ours = observed(network.eval(), batch, (self.guided,)).features[self.guided]
-        network.train(was_training)
-        comparable(theirs, ours, f"distillation.hint={self.hint}", f"distillation.guided={self.guided}", self._padded)
-        if ours.dim() == 3 and ours.shape[1] != theirs.shape[1]:
-            raise ConfigError(
-                f"distillation.hint={self.hint} has {theirs.shape[1]} positions, distillation.guided={self.guided} "
-                f"{ours.shape[1]}: name layers of one length, or both encoder"
-            )
+        keys = "distillation.hint", "distillation.guided"
+        ((theirs, ours),) = beside(teacher, network, batch, [(self.hint, self.guided)], keys, padded=self._padded)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             maps = ours.dim() == 4
@@ -97,19 +86,15 @@ class FitNets(nn.Module):
             self.regressor = nn.Conv2d(wide_in, wide_out, 1) if maps else nn.Linear(wide_in, wide_out)
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Term]:
+        names = [self.hint] if self.beta and self.hint is not None else []
         terms = self.objective(output, batch)
-        if self.alpha == 0 and self.beta == 0:
+        terms, layers = heard(terms, self.listener, names, output, batch, self.alpha, self.temperature)
+        if not names:
             return terms
-        weight = batch.get("weight")
-        if self.beta == 0:
-            return blended(terms, self.alpha, self.listener.answers(batch), output, self.temperature, weight)
-        assert self.hint is not None
         assert self.guided is not None
         assert self.regressor is not None
-        taught = self.listener.hidden(batch, (self.hint,))
-        terms = blended(terms, self.alpha, taught, output, self.temperature, weight)
         own = self.regressor(output.features[self.guided])
-        apart = term(distance(taught.features[self.hint], own), None, weight)
+        apart = term(distance(layers[names[0]], own), None, batch.get("weight"))
         return {**terms, "hint": Term(self.beta * apart.total, apart.weight)}
 
 
@@ -123,22 +108,3 @@ def distance(hint: Tensor, own: Tensor) -> Tensor:
     if own.dim() == 4 and hint.shape[2:] != own.shape[2:]:
         hint, own = smaller(hint, own)
     return 0.5 * (hint - own).square().flatten(1).mean(1)
-
-
-def smaller(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Both maps (B, C, H, W) averaged over as many pixels as the smaller has."""
-    size = (min(a.shape[2], b.shape[2]), min(a.shape[3], b.shape[3]))
-    return F.adaptive_avg_pool2d(a, size), F.adaptive_avg_pool2d(b, size)
-
-
-def comparable(theirs: Tensor, ours: Tensor, hint: str, guided: str, padded: bool) -> None:
-    """Raises ConfigError if one has maps and the other none, or if some of their positions are padding."""
-    kinds = {2: "a vector", 3: "a state for each position", 4: "maps"}
-    if theirs.dim() != ours.dim() or ours.dim() not in kinds:
-        what = [kinds.get(x.dim(), f"{x.dim()} dimensions") for x in (theirs, ours)]
-        raise ConfigError(f"{hint} gives {what[0]}, {guided} {what[1]}: name two layers of one kind, or both encoder")
-    if ours.dim() == 3 and padded:
-        raise ConfigError(
-            f"{guided} gives a state for each position, some of which are padding here: name layers that give one "
-            "vector, as encoder"
-        )

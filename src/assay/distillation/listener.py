@@ -22,7 +22,8 @@ class Teacher(Protocol):
 
     One whose answers are a function of its input also has ``artifacts``, the trained models it is made of, in order,
     and, where they are several, ``combination``, how their answers become one: what :mod:`assay.distillation.cache`
-    knows it by. One that learns with the student has none, and ``begin(network) -> nn.Module``: what of it belongs to
+    knows it by; ``places`` and ``digests``, their folders and what those hold, tell `assay clean` whether kept answers
+    are of use. One that learns with the student has none, and ``begin(network) -> nn.Module``: what of it belongs to
     the run's state.
     """
 

@@ -22,7 +22,8 @@ class MutualLearning(nn.Module):
     they were before the step (theirs take turns), and all are of one model. Numbers are compared by (z_l - z_k)².
 
     The first member, which begins with the weights that it would have alone, is the run's answer: validated, tested and
-    saved as any other network. Names of parameters begin with ``members.0.``, so that freeze=[*.stem] means all.
+    saved as any other network. A part that is named, as in freeze=[stem] or optim.groups=[stem:0.1], is that of each
+    member, and depths (optim.layer_decay) are counted in each.
 
     Args:
         objective: of the label, of each member.

@@ -3,7 +3,7 @@ reaches whatever module within the objective answers to it, inner ones first (:c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -52,3 +52,9 @@ def deployed(network: nn.Module) -> nn.Module:
 def members(network: nn.Module) -> list[nn.Module]:
     """The networks of which the one that trains is made: what is said of a network's parts is said of each."""
     return list(getattr(network, "members", [network]))
+
+
+def of_members(network: nn.Module, told: Callable[[nn.Module], Mapping[str, float]]) -> dict[str, float]:
+    """What is told of the named parts of each member, under their names in the network that trains."""
+    place = {id(module): f"{name}." if name else "" for name, module in network.named_modules()}
+    return {f"{place[id(one)]}{name}": value for one in members(network) for name, value in told(one).items()}

@@ -32,7 +32,9 @@ class Checkpoint:
     def __init__(self, run: str) -> None:
         self.run = run
         self.named = f"distillation.teacher.run={run}"
-        self.artifact = artifacts.load(find_artifact(run))
+        self.places = [find_artifact(run)]
+        self.digests = [artifacts.read_facts(self.places[0])["digest"]]
+        self.artifact = artifacts.load(self.places[0])
         self.artifacts = [self.artifact]  # what a cache knows it by
         self.network = self.artifact.network.requires_grad_(False)
         weights = [weight.dtype for weight in self.network.parameters() if weight.is_floating_point()]
@@ -122,6 +124,8 @@ class Ensemble:
             raise ConfigError("distillation.teacher.runs=[] is no teacher: name runs, as [outputs/a,outputs/b]")
         self.members = [Checkpoint(run) for run in runs]
         self.artifacts = [member.artifact for member in self.members]
+        self.places = [place for member in self.members for place in member.places]
+        self.digests = [digest for member in self.members for digest in member.digests]
         self.combination = "mean of log-probabilities"
 
     def fit(self, spec: DataSpec, preprocessing: Any) -> None:

@@ -17,16 +17,19 @@ import torch
 from assay import artifacts
 from assay.errors import ConfigError
 from assay.export import onnx_file, program
+from assay.export.golden import inputs as golden_inputs
+from assay.export.golden import made_up
 from assay.export.libraries import library
 from assay.export.runner import script
 from assay.export.session import Session
-from assay.export.whole import Whole, example, port
+from assay.export.whole import Whole, port
 from assay.folder import find, find_artifact, write_json
 
 FORMAT = 1
 FORMATS = ("onnx", "torch_export", "safetensors")
 NAME = "export"
 FACTS = "export.json"
+GOLDEN = "golden.npz"
 
 
 def export_command(run: str, output: str | None = None, formats: str = ",".join(FORMATS)) -> int:
@@ -48,6 +51,7 @@ def export_command(run: str, output: str | None = None, formats: str = ",".join(
     for name, file in facts["files"].items():
         difference = facts["differences"].get(name)
         said = "" if difference is None else f"  differs from torch by {difference:.1g} at most"
+        said = f"  {facts['golden']}, and their answers" if name == GOLDEN else said
         print(f"  {name:<{width}}  {file['bytes']:>12,} bytes{said}")
     if "onnx" in chosen:
         print(f"run it: assay predict {target} INPUT…, or without Assay: python {target / 'run.py'} INPUT…")
@@ -94,9 +98,10 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
     into = port(artifact, prepared=False)
     (folder / "labels.txt").write_text("".join(f"{' '.join(name.split())}\n" for name in label.names), encoding="utf-8")
     write_json(folder / "preprocessing.json", preprocessing)
-    samples = [_sample(artifact, batch, time) for batch, time in ((8, 9), (1, 5))]
+    golden, told = golden_inputs(artifact, source)
+    samples = [golden, *(made_up(artifact, batch, time) for batch, time in ((8, 9), (1, 5)))]
     answers = [_torch(artifact, sample) for sample in samples]
-    np.savez(folder / "golden.npz", input=samples[0].numpy(), answers=answers[0])
+    np.savez(folder / GOLDEN, input=samples[0].numpy(), answers=answers[0])
     differences = {}
     if "onnx" in formats:
         path = folder / "model.onnx"
@@ -104,7 +109,7 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
         session = Session(path)
         found = [session.answers(sample) for sample in samples]
         differences[path.name] = _compare(path.name, artifact, answers, found)
-        (folder / "run.py").write_text(script(preprocessing, label.kind), encoding="utf-8")
+        (folder / "run.py").write_text(script(preprocessing, label.kind, into), encoding="utf-8")
     if "torch_export" in formats:
         path = folder / "model.pt2"
         program.write(artifact, path)
@@ -142,6 +147,7 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
         "differences": differences,
         "tolerance": _tolerance(artifact),
         "card": artifact.card,
+        "golden": told,
         "artifact": artifacts.read_facts(source)["digest"],
         "versions": _versions(),
         "files": {
@@ -150,10 +156,6 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
     }
     write_json(folder / FACTS, facts)
     return facts
-
-
-def _sample(artifact: artifacts.Artifact, batch: int, time: int) -> torch.Tensor:
-    return example(artifact, batch, min(time, onnx_file.longest(artifact.network) or time), prepared=False, seed=batch)
 
 
 @torch.inference_mode()

@@ -1,10 +1,15 @@
-"""The script that an export carries: its file at work with onnxruntime and NumPy alone (Pillow for pictures)."""
+"""The script that an export carries: its file at work with onnxruntime and NumPy alone (Pillow for pictures).
+
+Some twenty lines to be read and copied, so what is known of the export stands in it as it is: sizes, names, settings.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-_HEAD = '''"""python run.py {usage}: answers of model.onnx, by onnxruntime and NumPy{besides}. Without inputs: does it
+from assay.export.whole import Port
+
+_HEAD = '''"""python run.py {usage}: answers of model.onnx, by onnxruntime{besides}. Without inputs: does it
 still give what golden.npz holds? Written by Assay, which it does not need."""
 
 {imports}
@@ -14,13 +19,8 @@ import numpy as np
 import onnxruntime
 {pillow}
 here = Path(__file__).parent
-facts, fitted = (json.loads((here / f).read_text(encoding="utf-8")) for f in ("export.json", "preprocessing.json"))
-labels = facts["label"]["names"]
-session = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
-
-
-def answers(x):
-    return session.run(None, {{facts["input"]["name"]: x}})[0]
+facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
+{fitted}session = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
 
 
 {read}
@@ -28,66 +28,52 @@ def answers(x):
 
 if len(sys.argv) == 1:
     golden = np.load(here / "golden.npz")
-    print("largest difference from golden.npz:", np.abs(answers(golden["input"]) - golden["answers"]).max())
+    answers = session.run(None, {{"{name}": golden["input"]}})[0]
+    print("largest difference from golden.npz:", np.abs(answers - golden["answers"]).max())
 for argument in sys.argv[1:]:
-    for row in answers(inputs(argument)):
+    for row in session.run(None, {{"{name}": inputs(argument)}})[0]:
 {show}
 '''
 
+_FITTED = 'fitted = json.loads((here / "preprocessing.json").read_text(encoding="utf-8"))\n'
+
 _IMAGE = """def inputs(path):
-    channels, height, width = facts["input"]["shape"]
-    image = Image.open(path).convert("L" if channels == 1 else "RGB")
-    shrinks = image.width >= width and image.height >= height
-    image = image.resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
-    x = np.asarray(image, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1) / np.float32(255)
-    if fitted["background_"] is not None:  # a negative of what the training pictures are is turned
-        border = x[0][np.pad(np.zeros((height - 2, width - 2), bool), 1, constant_values=True)].mean()
-        low, high = fitted["border_"]
-        if not low <= border <= high and abs(1 - border - fitted["background_"]) < abs(border - fitted["background_"]):
-            x = 1 - x
-    return x[None]
+    image = Image.open(path).convert("{mode}")
+    shrinks = image.width >= {width} and image.height >= {height}
+    image = image.resize(({width}, {height}), Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
+    x = np.asarray(image, np.float32).reshape({height}, {width}, {channels}).transpose(2, 0, 1) / np.float32(255)
+{turned}    return x[None]
 """
 
-_TEXT = """tokenizer = fitted["tokenizer"]
-ids = {{token: number for number, token in enumerate(tokenizer["vocabulary_"]) if number > 1}}
-{encode}
+_TURNED = """    border = x[0][np.pad(np.zeros({inside}, bool), 1, constant_values=True)].mean()
+    low, high, usual = {low}, {high}, {usual}  # borders in training
+    if not low <= border <= high and abs(1 - border - usual) < abs(border - usual):
+        x = 1 - x  # a negative of what they are
+"""
 
-def inputs(text):
-    found = [ids.get(token, 1) for token in tokens(text.strip())][: fitted["max_length"]]
+_IDS = 'ids = {token: number for number, token in enumerate(fitted["tokenizer"]["vocabulary_"]) if number > 1}\n'
+
+_TEXT = """def inputs(text):
+{words}    found = [ids.get(token, 1) for {each}]{most}
     return np.array([found or [1]], dtype=np.int64)
 """
 
-_WORDS = r"re.findall(r\"\w+(?:['’]\w+)*|[^\w\s]\", text.lower() if tokenizer[\"lowercase\"] else text)".replace(
-    '\\"', '"'
-)
+_WORDS = r"""    words = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", text.strip(){lower})
+"""
 
-_ENCODE = {
-    "char": """
+_RANKS = 'ranks = {tuple(pair): rank for rank, pair in enumerate(fitted["tokenizer"]["merges_"])}\n'
 
-def tokens(text):
-    return list(text)
-""",
-    "word": f"""
-
-def tokens(text):
-    return {_WORDS}
-""",
-    "bpe": f"""ranks = {{tuple(pair): rank for rank, pair in enumerate(tokenizer["merges_"])}}
-
-
-def tokens(text):
-    found = []
-    for word in {_WORDS}:
-        pieces = [*word, "▁"]
-        while len(pieces) > 1:
-            rank, place = min((ranks.get(pair, 1e9), at) for at, pair in enumerate(zip(pieces, pieces[1:])))
-            if rank == 1e9:
-                break
-            pieces[place : place + 2] = [pieces[place] + pieces[place + 1]]
-        found += pieces
+_PIECES = """def pieces(word):
+    found = [*word, "▁"]
+    while len(found) > 1:
+        rank, place = min((ranks.get(pair, 1e9), at) for at, pair in enumerate(zip(found, found[1:])))
+        if rank == 1e9:
+            break
+        found[place : place + 2] = [found[place] + found[place + 1]]
     return found
-""",
-}
+
+
+"""
 
 _TABLE = """def inputs(path):
     with open(path, newline="", encoding="utf-8") as file:
@@ -107,41 +93,65 @@ _SEQUENCE = """def inputs(path):
 """
 
 _SHOW = {
-    "class": '        print(argument, labels[row.argmax()], f"{row.max():.4f}", sep="\\t")',
+    "class": '        print(argument, facts["label"]["names"][row.argmax()], f"{row.max():.4f}", sep="\\t")',
     "labels": (
-        '        present = [name for name, p, t in zip(labels, row, facts["thresholds"]) if p > t]\n'
+        '        present = [n for n, p, t in zip(facts["label"]["names"], row, facts["thresholds"]) if p > t]\n'
         '        print(argument, "|".join(present), sep="\\t")'
     ),
     "number": '        print(argument, f"{row:.6g}", sep="\\t")',
 }
 
 
-def script(preprocessing: dict[str, Any], label: str) -> str:
+def script(preprocessing: dict[str, Any], label: str, into: Port) -> str:
     """The text of run.py.
 
     Args:
         preprocessing: as its ``to_json`` describes it.
         label: the kind of answers: ``class``, ``labels`` or ``number``.
+        into: what the file reads.
     """
-    kind = preprocessing["type"]
-    usage, pillow, read = {
-        "image": ("PICTURE…", True, _IMAGE),
-        "text": ("TEXT…", False, _TEXT),
-        "table": ("TABLE.csv…", False, _TABLE),
-        "sequence": ("SEQUENCE.csv…", False, _SEQUENCE),
-    }[kind]
-    imports = {"json", "sys"}
-    if kind == "text":
-        tokenizer = preprocessing["tokenizer"]["type"]
-        read = _TEXT.format(encode=_ENCODE[tokenizer])
-        imports |= set() if tokenizer == "char" else {"re"}
-    elif not pillow:
-        imports.add("csv")
+    kind, imports, fitted = preprocessing["type"], {"json", "sys"}, _FITTED
+    match kind:
+        case "image":
+            usage, read, fitted = "PICTURE…", _image(preprocessing, into), ""
+        case "text":
+            usage, read = "TEXT…", _text(preprocessing)
+            imports |= {"re"} if "re.findall" in read else set()
+            fitted += _IDS + (_RANKS if _PIECES in read else "")
+        case "table":
+            usage, read = "TABLE.csv…", _TABLE
+            imports.add("csv")
+        case _:
+            usage, read = "SEQUENCE.csv…", _SEQUENCE
+            imports.add("csv")
     return _HEAD.format(
         usage=usage,
-        besides=" and Pillow" if pillow else "",
+        besides=", NumPy and Pillow" if kind == "image" else " and NumPy",
         imports="\n".join(f"import {name}" for name in sorted(imports)),
-        pillow="from PIL import Image\n" if pillow else "",
+        pillow="from PIL import Image\n" if kind == "image" else "",
+        fitted=fitted,
         read=read.rstrip(),
+        name=into.name,
         show=_SHOW[label],
     )
+
+
+def _image(preprocessing: dict[str, Any], into: Port) -> str:
+    channels, height, width = (int(size) for size in into.shape)
+    sizes = {"channels": channels, "height": height, "width": width}
+    turned, usual = "", preprocessing["background_"]
+    if usual is not None:  # a negative is turned
+        low, high = preprocessing["border_"]
+        turned = _TURNED.format(inside=(height - 2, width - 2), low=low, high=high, usual=usual)
+    return _IMAGE.format(**sizes, mode="L" if channels == 1 else "RGB", turned=turned)
+
+
+def _text(preprocessing: dict[str, Any]) -> str:
+    tokenizer, most = preprocessing["tokenizer"], preprocessing["max_length"]
+    words = _WORDS.replace("{lower}", ".lower()" if tokenizer.get("lowercase") else "")
+    words, each, pieces = {
+        "char": ("", "token in text.strip()", ""),
+        "word": (words, "token in words", ""),
+        "bpe": (words, "word in words for token in pieces(word)", _PIECES),
+    }[tokenizer["type"]]
+    return pieces + _TEXT.format(words=words, each=each, most="" if most is None else f"[:{most}]")

@@ -2,8 +2,9 @@
 
 Of a finished run go the checkpoints it could be trained on from, half-written files, and W&B's scratch once the host
 has it all. best.ckpt, artifact/, config, metrics, summary, predictions and figures stay. Of a run that may be resumed
-nothing goes that resuming needs, unless asked. Whole runs go by ``--runs`` alone. A run that is being trained, a folder
-that is no run, and whatever a link leads to are left alone.
+nothing goes that resuming needs, unless asked. A stage of a loop over runs is treated as a run. Kept answers of a
+teacher go once the teacher is gone, or, with ``--older-than``, once no run has opened them for so long. Whole runs go
+by ``--runs`` alone. A run that is being trained, a folder that is no run, and whatever a link leads to are left alone.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 from assay import folder as run_folder
 from assay.errors import ConfigError
 from assay.lifecycle import records as reading
+from assay.lifecycle.droppable import Doomed, doomed, needed, size
+from assay.lifecycle.kept_answers import Answers, unused
 from assay.lifecycle.listing import short
 from assay.lifecycle.records import Record
 from assay.lifecycle.where import select
@@ -28,16 +31,6 @@ _SECONDS = {"min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _RECENT = 600  # seconds; where the disk knows no locks, a run without an end that wrote since may be alive
 SHOWN = 40  # lines of the plan, before the question
 _LAST = ("config.yaml", "summary.json")  # of a run that is deleted: until they go it can be found again
-
-
-@dataclass(frozen=True)
-class Doomed:
-    """What goes of one run: files and folders inside it, or all of it."""
-
-    record: Record
-    paths: list[Path]
-    size: int
-    whole: bool = False
 
 
 def clean_command(
@@ -65,16 +58,18 @@ def clean_command(
             "--runs deletes whole runs and needs to know which: --where status=failed, --older-than 30d, or --keep 100"
         )
     age = seconds(older_than) if older_than is not None else 0.0
-    found, bad = reading.read_all(reading.folders(place, links=False))
+    folders = reading.folders(place, links=False)
+    found, bad = reading.read_all(folders)
     chosen, left = _chosen(found, where, age, keep)
     plan = [one for record in chosen if (one := doomed(record, all_checkpoints, runs)).paths]
-    _show(plan, found, left, place, bad, resumable=not (runs or all_checkpoints), dry=dry)
-    if not plan or dry:
+    answers = unused(place, folders, age if older_than is not None else None) if not where else []
+    _show(plan, answers, found, left, place, bad, resumable=not (runs or all_checkpoints), dry=dry)
+    if not (plan or answers) or dry:
         return 0
-    if not yes and not _agreed(plan, runs):
+    if not yes and not _agreed(plan, answers, runs):
         print("nothing was deleted")
         return 0
-    return _delete_all(plan, place)
+    return _delete_all(plan, answers, place)
 
 
 def _chosen(found: Sequence[Record], where: Sequence[str], age: float, keep: int) -> tuple[list[Record], Counter[str]]:
@@ -113,54 +108,6 @@ def last_sign(record: Record) -> float:
     return max((place.lstat().st_mtime for place in places if place.exists()), default=record.began)
 
 
-def doomed(record: Record, all_checkpoints: bool, whole: bool) -> Doomed:
-    """What goes of one run."""
-    if whole:
-        return Doomed(record, [record.folder], size(record.folder), whole=True)
-    paths = list(_droppable(record, all_checkpoints))
-    return Doomed(record, paths, sum(map(size, paths)))
-
-
-def _droppable(record: Record, all_checkpoints: bool) -> Iterator[Path]:
-    folder, done = record.folder, record.status == "done"
-    checkpoints = folder / "checkpoints"
-    if checkpoints.is_dir() and not checkpoints.is_symlink():
-        if done or all_checkpoints:
-            yield from _files(checkpoints, ("last.ckpt", "previous.ckpt", "best-*.ckpt"))
-        if all_checkpoints and (not done or (folder / "artifact" / "artifact.json").is_file()):
-            yield from _files(checkpoints, ("best.ckpt",))
-        yield from _files(checkpoints, ("*.tmp",))
-    yield from _files(folder, ("*.tmp",))
-    wandb = folder / "wandb"
-    if wandb.is_dir() and not wandb.is_symlink() and _uploaded(record):
-        yield from sorted(one for one in wandb.glob("*run-*") if one.is_dir() and not one.is_symlink())
-
-
-def _files(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
-    """What is really there under these names: no links; a folder only if it is half-written (``artifact.tmp``)."""
-    for pattern in patterns:
-        for path in sorted(folder.glob(pattern)):
-            if not path.is_symlink() and (path.is_file() or pattern == "*.tmp"):
-                yield path
-
-
-def _uploaded(record: Record) -> bool:
-    from assay.review.sync import is_sent
-
-    try:
-        return record.status == "done" and is_sent(record.folder)
-    except (ConfigError, KeyError, TypeError):
-        return False
-
-
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; links count as themselves, a file of two names half for each."""
-    if path.is_symlink() or not path.is_dir():
-        found = path.lstat()
-        return found.st_size // max(found.st_nlink, 1)
-    return sum(size(inner) for inner in path.iterdir())
-
-
 def bytes_shown(number: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if number < 1000:
@@ -171,6 +118,7 @@ def bytes_shown(number: float) -> str:
 
 def _show(
     plan: Sequence[Doomed],
+    answers: Sequence[Answers],
     found: Sequence[Record],
     left: Counter[str],
     place: Path,
@@ -184,30 +132,39 @@ def _show(
         print(f"{bytes_shown(one.size):>8}  {short(one.record.folder, place)}  {one.record.status}  {what}")
     if limit < len(plan):
         print(f"… and {len(plan) - limit} more runs (--dry shows all)")
-    total = bytes_shown(sum(one.size for one in plan))
-    said = f"{total} in {len(plan)} of {len(found)} run{'s' * (len(found) != 1)}" if plan else "nothing to delete"
+    for one in answers:
+        print(f"{bytes_shown(one.size):>8}  {short(one.path, place)}  {one.why}")
+    said = " and ".join(_totals(plan, answers, found)) or "nothing to delete"
     notes = [f"{number} {why}" for why, number in left.items()]
     if resumable:
-        kept = sum(one.status not in ("done", "running") and _has_checkpoints(one) for one in found)
+        kept = sum(one.status != "running" and needed(one) for one in found)
         notes += [f"{kept} unfinished, whose checkpoints resuming needs (--all-checkpoints takes them)"] if kept else []
     print("; ".join([said, *notes]), flush=True)
     if bad:
         print(reading.bad_line(bad, lambda folder: short(folder, place)), file=sys.stderr)
 
 
+def _totals(plan: Sequence[Doomed], answers: Sequence[Answers], found: Sequence[Record]) -> Iterator[str]:
+    if plan:
+        total = bytes_shown(sum(one.size for one in plan))
+        yield f"{total} in {len(plan)} of {len(found)} run{'s' * (len(found) != 1)}"
+    if answers:
+        total = bytes_shown(sum(one.size for one in answers))
+        yield f"{total} in {len(answers)} file{'s' * (len(answers) != 1)} of teachers' answers"
+
+
 def _named(one: Doomed) -> Iterator[str]:
+    """Names in the run's folder; those of a loop's stages counted, since each has the same."""
     names = [path.relative_to(one.record.folder).as_posix() for path in one.paths]
-    scratch = [name for name in names if name.startswith("wandb/")]
-    yield from (name.removeprefix("checkpoints/") for name in names if name not in scratch)
+    scratch = [name for name in names if "wandb/" in name]
+    counted = Counter(name.rpartition("/")[2] for name in names if name.startswith("stages/") and name not in scratch)
+    yield from (name.removeprefix("checkpoints/") for name in names if not name.startswith(("stages/", "wandb/")))
+    yield from (f"{name} of {number} stage{'s' * (number > 1)}" for name, number in counted.items())
     if scratch:
         yield "W&B's scratch, uploaded"
 
 
-def _has_checkpoints(record: Record) -> bool:
-    return any((record.folder / "checkpoints").glob("*.ckpt"))
-
-
-def _agreed(plan: Sequence[Doomed], whole: bool) -> bool:
+def _agreed(plan: Sequence[Doomed], answers: Sequence[Answers], whole: bool) -> bool:
     """Asks, if somebody is there.
 
     Raises:
@@ -215,20 +172,23 @@ def _agreed(plan: Sequence[Doomed], whole: bool) -> bool:
     """
     if not sys.stdin.isatty():
         raise ConfigError("nothing was deleted: add --yes to delete without being asked, or --dry to look only")
-    what = f"these {len(plan)} whole runs" if whole else "these files"
+    what = f"these {len(plan)} whole runs" if whole and plan else "these files"
+    what += f" and {len(answers)} files of teachers' answers" if whole and plan and answers else ""
     try:
         return input(f"delete {what}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
 
-def _delete_all(plan: Sequence[Doomed], place: Path) -> int:
+def _delete_all(plan: Sequence[Doomed], answers: Sequence[Answers], place: Path) -> int:
     freed, failed, gone = 0, [], []
     try:
         for one in plan:
             folder = one.record.folder
             try:
-                with run_folder.held(folder):  # nobody resumes it meanwhile
+                with ExitStack() as stack:
+                    for held in one.folders:  # nobody resumes it meanwhile
+                        stack.enter_context(run_folder.held(held))
                     for path in one.paths:
                         freed += _delete(path, failed)
             except ConfigError:
@@ -238,6 +198,8 @@ def _delete_all(plan: Sequence[Doomed], place: Path) -> int:
             if one.whole and not folder.exists():
                 gone.append(folder)
                 _prune(folder.parent, place)
+        for kept in answers:
+            freed += _delete(kept.path, failed)
     finally:  # also after Ctrl-C: what is gone is told
         _mend_latest(gone)
         print(f"freed {bytes_shown(freed)}", flush=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from assay.folder import is_sweep
 from assay.lifecycle import records as reading
 from assay.lifecycle.records import Record
 from assay.lifecycle.table import Column, fitted, heading_broken, lines, path_broken, terminal_width, total
@@ -21,6 +22,7 @@ STATUS_COLOURS = {"done": "green", "failed": "red", "running": "cyan"} | dict.fr
 )
 MACHINERY = ("logger", "debug", "trainer")  # how it ran, rather than what
 REASONS = 10  # shown under the table
+SWEEPS = 10
 
 
 def runs_command(
@@ -142,6 +144,7 @@ def _print_table(records: Sequence[Record], names: Sequence[str] | None, place: 
         print(line)
     if names is None:
         _print_reasons(records, place)
+        _print_sweeps(records, place)
     counts = Counter(one.status for one in records)
     said = f"{len(records)} run{'s' * (len(records) > 1)}: {', '.join(f'{n} {status}' for status, n in counts.items())}"
     if out:
@@ -157,6 +160,20 @@ def _print_reasons(records: Sequence[Record], place: Path) -> None:
         print(f"{short(one.folder, place)} failed: {' '.join(str(reason).split())}")
     if len(failed) > REASONS:
         print(f"… and {len(failed) - REASONS} more: --where status=failed --columns folder,reason")
+
+
+def _print_sweeps(records: Sequence[Record], place: Path) -> None:
+    """Of each sweep that a shown run belongs to: how far it is, with the points that have no run yet."""
+    from assay.sweeps.ledger import Ledger
+
+    sweeps = dict.fromkeys(one.folder.parent for one in records if is_sweep(one.folder.parent))
+    for sweep in list(sweeps)[-SWEEPS:]:
+        ledger = Ledger(sweep)
+        entries = ledger.entries()
+        states = Counter("killed" if one.state == "running" and not ledger.at_it(one) else one.state for one in entries)
+        print(f"sweep {short(sweep, place)}: {', '.join(f'{n} {state}' for state, n in states.items())}")
+    if len(sweeps) > SWEEPS:
+        print(f"and {len(sweeps) - SWEEPS} more sweeps")
 
 
 def _print_csv(rows: Sequence[dict[str, Any]]) -> None:

@@ -180,6 +180,8 @@ def _walk(start: Path, found: dict[str, Path], seen: set[str], aside: list[Path]
         if len(names & MARKS) >= 2:
             found[real] = here
         elif "artifact.json" not in names:
+            if "sweep.json" in names:  # its jobs have numbers; the snapshot of its source is no place for runs
+                inside = [entry for entry in inside if entry.name.isdecimal()]
             for entry in inside:
                 if entry.is_symlink():
                     if entry.is_dir():

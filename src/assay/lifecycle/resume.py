@@ -70,6 +70,8 @@ def prepare(where: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], list
     config = found_again(config, composer.catalogue, directory)
     refuse_lengths(config, overrides)
     done = _summary(where)
+    if done.get("status") == "pruned":
+        raise ConfigError(f"{where} was {done.get('reason')}: `assay rerun RUN` trains its settings to the end")
     if done.get("status") == "done" and _lengths(config) == _lengths(stored):
         raise ConfigError(
             f"{where} is done, with all its stages: `assay rerun RUN` starts a new one, which reuses what is the same"

@@ -104,17 +104,18 @@ def lines(title: str, series: Sequence[Series], *, log: bool = False, best: tupl
     marks = []
     if best is not None and x.low <= best[0] <= x.high:
         at = x(best[0])
-        marks.append(tag("line", x1=_n(at), x2=_n(at), y1=TOP, y2=HEIGHT - BOTTOM, class_="best"))
+        marks.append(tag("line", x1=tenth(at), x2=tenth(at), y1=TOP, y2=HEIGHT - BOTTOM, class_="best"))
     paths = [_path(number, one, x, y) for number, one in enumerate(drawn)]
     data = [
-        {"name": one.name, "points": [[s, e, _value(v), _n(x(s)), _n(y(v))] for s, e, v in one.points]} for one in drawn
+        {"name": one.name, "points": [[s, e, _value(v), tenth(x(s)), tenth(y(v))] for s, e, v in one.points]}
+        for one in drawn
     ]
     said = "; ".join(map(_in_words, drawn))
     if left_out:
         said += f"; {left_out} values that are not finite are left out"
     chart = _svg(
         f"{title} over optimiser steps. {said}.",
-        [*_axes(x, y, "optimiser steps", ""), *marks, *paths, tag("g", class_="cursor")],
+        [*axes(x, y, "optimiser steps", ""), *marks, *paths, tag("g", class_="cursor")],
         data_series=json.dumps(data, separators=(",", ":")),
         tabindex="0",
     )
@@ -136,7 +137,7 @@ def _path(number: int, one: Series, x: Scale, y: Scale) -> Html:
     style = f"s{number % STYLES}"
     drawn = [tag("path", d="M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places), class_=f"line {style}")]
     if len(places) <= 30:
-        drawn += [tag("circle", cx=_n(a), cy=_n(b), r=2.2, class_=f"dot {style}") for a, b in places]
+        drawn += [tag("circle", cx=tenth(a), cy=tenth(b), r=2.2, class_=f"dot {style}") for a, b in places]
     return Html("".join(drawn))
 
 
@@ -162,11 +163,14 @@ def scatter(
         x = reach([point[0] for point in points], LEFT, WIDTH - RIGHT)
         y = reach([0.0, *(point[1] for point in points)], HEIGHT - BOTTOM, TOP)
     ends = (x.low, x.high) if diagonal else (0.0, 0.0)
-    right = tag("line", x1=_n(x(x.low)), x2=_n(x(x.high)), y1=_n(y(ends[0])), y2=_n(y(ends[1])), class_="right")
+    right = tag(
+        "line", x1=tenth(x(x.low)), x2=tenth(x(x.high)), y1=tenth(y(ends[0])), y2=tenth(y(ends[1])), class_="right"
+    )
     dots = [
-        tag("circle", tag("title", words), cx=_n(x(a)), cy=_n(y(b)), r=2.4, class_="cloud") for a, b, words in points
+        tag("circle", tag("title", words), cx=tenth(x(a)), cy=tenth(y(b)), r=2.4, class_="cloud")
+        for a, b, words in points
     ]
-    return _figure(title, _svg(f"{title}. {said}", [*_axes(x, y, across, up), right, *dots]))
+    return _figure(title, _svg(f"{title}. {said}", [*axes(x, y, across, up), right, *dots]))
 
 
 def bars(title: str, edges: Sequence[float], counts: Sequence[int], across: str, said: str) -> Html:
@@ -177,12 +181,12 @@ def bars(title: str, edges: Sequence[float], counts: Sequence[int], across: str,
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
         if count:
             words = f"{short(low)} to {short(high)}: {count}"
-            place = {"x": _n(x(low) + 0.5), "width": _n(max(x(high) - x(low) - 1, 0.5))}
-            height = {"y": _n(y(count)), "height": _n(y(0) - y(count))}
+            place = {"x": tenth(x(low) + 0.5), "width": tenth(max(x(high) - x(low) - 1, 0.5))}
+            height = {"y": tenth(y(count)), "height": tenth(y(0) - y(count))}
             drawn.append(tag("rect", tag("title", words), class_="bar", **place, **height))
     if edges[0] < 0 < edges[-1]:
-        drawn.append(tag("line", x1=_n(x(0)), x2=_n(x(0)), y1=TOP, y2=HEIGHT - BOTTOM, class_="right"))
-    return _figure(title, _svg(f"{title}. {said}", [*_axes(x, y, across, "examples"), *drawn]))
+        drawn.append(tag("line", x1=tenth(x(0)), x2=tenth(x(0)), y1=TOP, y2=HEIGHT - BOTTOM, class_="right"))
+    return _figure(title, _svg(f"{title}. {said}", [*axes(x, y, across, "examples"), *drawn]))
 
 
 def reliability(title: str, found: Sequence[tuple[float, float, int, Interval]], said: str) -> Html:
@@ -190,14 +194,14 @@ def reliability(title: str, found: Sequence[tuple[float, float, int, Interval]],
     perfect calibration, a dot's area the number of examples."""
     x, y = Scale(0, 1, LEFT, WIDTH - RIGHT), Scale(0, 1, HEIGHT - BOTTOM, TOP)
     most = max(count for _, _, count, _ in found)
-    drawn = [tag("line", x1=_n(x(0)), x2=_n(x(1)), y1=_n(y(0)), y2=_n(y(1)), class_="right")]
+    drawn = [tag("line", x1=tenth(x(0)), x2=tenth(x(1)), y1=tenth(y(0)), y2=tenth(y(1)), class_="right")]
     for confidence, accuracy, count, interval in found:
-        at = _n(x(confidence))
+        at = tenth(x(confidence))
         words = f"probability {confidence:.2f}, right {accuracy:.2f}, {count} examples"
-        drawn.append(tag("line", x1=at, x2=at, y1=_n(y(interval.low)), y2=_n(y(interval.high)), class_="whisker"))
-        radius = _n(2 + 6 * math.sqrt(count / most))
-        drawn.append(tag("circle", tag("title", words), cx=at, cy=_n(y(accuracy)), r=radius, class_="dot s0 filled"))
-    return _figure(title, _svg(f"{title}. {said}", [*_axes(x, y, "probability given", "share right"), *drawn]))
+        drawn.append(tag("line", x1=at, x2=at, y1=tenth(y(interval.low)), y2=tenth(y(interval.high)), class_="whisker"))
+        radius = tenth(2 + 6 * math.sqrt(count / most))
+        drawn.append(tag("circle", tag("title", words), cx=at, cy=tenth(y(accuracy)), r=radius, class_="dot s0 filled"))
+    return _figure(title, _svg(f"{title}. {said}", [*axes(x, y, "probability given", "share right"), *drawn]))
 
 
 def strip(value: float, interval: Interval | None, baseline: float | None, train: float | None) -> Html:
@@ -205,11 +209,11 @@ def strip(value: float, interval: Interval | None, baseline: float | None, train
     x = Scale(0, 1, 6, 154)
     drawn = [tag("line", x1=6, x2=154, y1=10, y2=10, class_="track")]
     if interval is not None:
-        drawn.append(tag("line", x1=_n(x(interval.low)), x2=_n(x(interval.high)), y1=10, y2=10, class_="range"))
+        drawn.append(tag("line", x1=tenth(x(interval.low)), x2=tenth(x(interval.high)), y1=10, y2=10, class_="range"))
     for mark, style in ((baseline, "baseline"), (train, "train")):
         if mark is not None and 0 <= mark <= 1:
-            drawn.append(tag("line", x1=_n(x(mark)), x2=_n(x(mark)), y1=3, y2=17, class_=style))
-    drawn.append(tag("circle", cx=_n(x(value)), cy=10, r=3.5, class_="value"))
+            drawn.append(tag("line", x1=tenth(x(mark)), x2=tenth(x(mark)), y1=3, y2=17, class_=style))
+    drawn.append(tag("circle", cx=tenth(x(value)), cy=10, r=3.5, class_="value"))
     return tag("svg", *drawn, viewBox="0 0 160 20", class_="strip", aria_hidden="true", focusable="false")
 
 
@@ -221,18 +225,19 @@ def _svg(said: str, inner: Sequence[Html], **more: str) -> Html:
     return tag("svg", *inner, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=said, class_="plot", **more)
 
 
-def _axes(x: Scale, y: Scale, across: str, up: str) -> list[Html]:
+def axes(x: Scale, y: Scale, across: str, up: str) -> list[Html]:
+    """Ticks and labels of both axes."""
     drawn = []
     for value in y.ticks(5):
-        at = _n(y(value))
+        at = tenth(y(value))
         drawn.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at, y2=at, class_="grid"))
         drawn.append(tag("text", short(value), x=LEFT - 6, y=at, dy="0.32em", class_="tick end"))
     for value in x.ticks(5):
-        drawn.append(tag("text", short(value), x=_n(x(value)), y=HEIGHT - BOTTOM + 15, class_="tick middle"))
+        drawn.append(tag("text", short(value), x=tenth(x(value)), y=HEIGHT - BOTTOM + 15, class_="tick middle"))
     drawn.append(tag("text", across, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, class_="label middle"))
     if up:
         middle = (TOP + HEIGHT - BOTTOM) / 2
-        drawn.append(tag("text", up, transform=f"translate(12 {_n(middle)}) rotate(-90)", class_="label middle"))
+        drawn.append(tag("text", up, transform=f"translate(12 {tenth(middle)}) rotate(-90)", class_="label middle"))
     return drawn
 
 
@@ -241,7 +246,7 @@ def _key(number: int, name: str) -> Html:
     return tag("li", tag("svg", line, viewBox="0 0 22 10", class_="key", aria_hidden="true"), name)
 
 
-def _n(value: float) -> float | int:
+def tenth(value: float) -> float | int:
     """A place, to a tenth of a unit."""
     rounded = round(value, 1)
     return int(rounded) if rounded == int(rounded) else rounded

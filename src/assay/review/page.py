@@ -27,18 +27,21 @@ class Section:
     body: Sequence[Html]
 
 
-def render(title: str, head: Sequence[Html], sections: Sequence[Section], foot: str) -> str:
+def render(
+    title: str, head: Sequence[Html], sections: Sequence[Section], foot: str, parts: Sequence[str] = ("page",)
+) -> str:
     """A whole page.
 
     Args:
         head: stands under the title, before everything: how it went.
         sections: in order; those without a body are left out.
         foot: the last line.
+        parts: names of the style sheets and scripts beside this file, which are joined.
     """
-    style, script = (Html((_HERE / f"page.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    style, script = (Html("".join(_read(f"{part}.{kind}") for part in parts)) for kind in ("css", "js"))
     there = [section for section in sections if section.body]
     links = [tag("li", tag("a", section.heading, href=f"#{section.anchor}")) for section in there]
-    parts = [
+    written = [
         tag("section", tag("h2", section.heading), *section.body, id=section.anchor, class_="part") for section in there
     ]
     return document(
@@ -54,11 +57,15 @@ def render(title: str, head: Sequence[Html], sections: Sequence[Section], foot: 
             tag("a", "To the contents", href="#content", class_="skip"),
             tag("header", tag("h1", title), *head),
             tag("nav", tag("ul", links), aria_label="Sections"),
-            tag("main", parts, id="content"),
+            tag("main", written, id="content"),
             tag("footer", tag("p", foot)),
             tag("script", script),
         ],
     )
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
 def policy(script: str) -> str:

@@ -1,4 +1,5 @@
-"""``assay review RUN``: the page of one run, made of its folder alone. Imports no torch."""
+"""``assay review PATH``: the page of one run, or of a sweep or any folder above runs, made of these folders alone.
+Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,17 +18,21 @@ from assay.screens import shown
 NAME = "review.html"
 
 
-def review_command(run: str, output: str | None = None) -> int:
-    """Writes the page into the run folder, or to ``output``, and prints its path.
+def review_command(run: str, output: str | None = None, baseline: str | None = None) -> int:
+    """Writes the page into the folder that is reviewed, or to ``output``, and prints its path.
 
     Raises:
-        ConfigError: RUN is no run, or the file cannot be written.
+        ConfigError: there is no run at or below the folder, or the file cannot be written.
     """
     folder = find(run)
     path = Path(output) if output is not None else folder / NAME
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ConfigError(f"--output {output} cannot be written: name a file in a folder that is there")
-    text = page(read(folder))
+    if _is_one(folder) and baseline is not None:
+        raise ConfigError(
+            f"--baseline {baseline} compares cells, and {run} is one run; name a sweep or a folder of runs"
+        )
+    text = page(read(folder)) if _is_one(folder) else _of_many(folder, baseline)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -36,6 +41,18 @@ def review_command(run: str, output: str | None = None) -> int:
         raise ConfigError(f"{path} cannot be written ({error.strerror}); name another with --output FILE") from error
     print(shown(path))
     return 0
+
+
+def _is_one(folder: Path) -> bool:
+    """Whether the folder is a run, or what is left of one: it is not looked into for others."""
+    return (folder / "config.yaml").is_file() or (folder / "artifact.json").is_file()
+
+
+def _of_many(folder: Path, baseline: str | None) -> str:
+    from assay.review.comparison import page as comparison
+    from assay.review.comparison import tree
+
+    return comparison.page(tree.read(folder), baseline)
 
 
 def page(run: Run) -> str:
@@ -58,7 +75,7 @@ def page(run: Run) -> str:
 
 def _page(run: Run) -> str:
     from assay.review import scores  # NumPy: after the folder was found
-    from assay.review.sections import costs, curves, data, diagnostics, ending, errors, opening, ran
+    from assay.review.sections import costs, curves, data, diagnostics, ending, errors, opening, ran, stages
     from assay.review.sections import scores as table_of_scores
 
     found = scores.intervals(run.predictions, run.kind, run.names)
@@ -72,7 +89,7 @@ def _page(run: Run) -> str:
         Section("data", "On what data", data.on_what(run)),
         Section("scores", "How well, against which baseline", table_of_scores.how_well(run, found, chance)),
         *([Section("costs", "What it costs, and what making it smaller cost", cost)] if cost else []),
-        Section("curves", "How it learnt", curves.curves(run)),
+        Section("curves", "How it learnt", stages.stages(run) or curves.curves(run)),
         *([Section("diagnostics", "What its layers did", found_in_layers)] if found_in_layers else []),
         Section("errors", "Where it errs", errors.where_it_errs(run, chance)),
         Section("next", "What to try next", ending.what_next(advice, note)),

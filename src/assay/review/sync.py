@@ -13,7 +13,7 @@ from typing import Any
 
 from assay import folder as run_folder
 from assay.errors import ConfigError
-from assay.review import metrics_csv, wandb_host
+from assay.review import metrics_csv, wandb_host, wandb_sweep
 from assay.review.wandb_log import Outcome, WandbLog, conclude, launch
 
 SECONDS = 600.0  # for one run's files to arrive
@@ -44,15 +44,21 @@ def sync_command(path: str) -> int:
         except ConfigError as error:  # one bad folder does not hold up the rest
             print(error)
             counts["not whole"] += 1
-    if due and (problem := wandb_host.host_problem()):
+    sums = {sweep: log for sweep in sorted({one.parent for one in folders}) if (log := wandb_sweep.due(sweep))}
+    if (number := len(due) + len(sums)) and (problem := wandb_host.host_problem()):
         raise ConfigError(
-            f"{len(due)} run{'s' * (len(due) > 1)} to sync, but W&B cannot be used: {problem}; `wandb login` and repeat"
+            f"{number} run{'s' * (number > 1)} to sync, but W&B cannot be used: {problem}; `wandb login` and repeat"
         )
     for folder, log in due.items():
         outcome = upload(folder, log)
         counts["synced" if outcome.complete else "not whole"] += 1
         went = outcome.url if outcome.complete else f"not everything arrived ({outcome.reason})"
         print(f"{folder}: {went}", flush=True)
+    for sweep, log in sums.items():  # after its jobs, which it is grouped with
+        outcome = wandb_sweep.make(sweep, log, "online", SECONDS)
+        counts["synced" if outcome.complete else "not whole"] += 1
+        went = outcome.url if outcome.complete else f"not everything arrived ({outcome.reason})"
+        print(f"{sweep}: {went}", flush=True)
     print(", ".join(f"{number} {what}" for what, number in counts.items() if number))
     return 1 if counts["not whole"] else 0
 

@@ -156,17 +156,18 @@ class WandbLog:
         place = self.folder / "wandb"
         place.mkdir(exist_ok=True)
         group = sweep_of(self.folder)
+        role, cell = point_of(self.folder) if group else ("train", [])
         number = self.folder.resolve().name
         described = {
             "id": run_id(self.folder),
             **self._place,
-            "name": self._config.get("name") or (f"{group}/{number}" if group else number),
+            "name": f"{group}/{number}" if group else self._config.get("name") or number,
             "group": group,
-            "job_type": "train",
-            "tags": tags(self._config.get("switches") or {}),
+            "job_type": role,
+            "tags": list(dict.fromkeys([*cell, *tags(self._config.get("switches") or {})])),
             "config": dict(self._config),
         }
-        _write_whole(place / "run.json", json.dumps(redact(described), indent=2, ensure_ascii=False, default=str))
+        write_whole(place / "run.json", json.dumps(redact(described), indent=2, ensure_ascii=False, default=str))
 
 
 def run_id(folder: Path) -> str:
@@ -177,7 +178,7 @@ def run_id(folder: Path) -> str:
         if _ID.fullmatch(kept):
             return kept
     made = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(8))
-    _write_whole(path, made + "\n")
+    write_whole(path, made + "\n")
     return made
 
 
@@ -185,6 +186,15 @@ def sweep_of(folder: Path) -> str | None:
     """The sweep's name where the folder lies in ``sweeps/<name>/``, at most two folders deep."""
     above = folder.resolve().parents
     return next((sweep.name for sweep, sweeps in pairwise(above[:3]) if sweeps.name == "sweeps"), None)
+
+
+def point_of(folder: Path) -> tuple[str, list[str]]:
+    """(role, tags of the cell) of a job of a sweep: point, tune or trial; ``key=value`` of axes but seed and fold."""
+    try:
+        point = json.loads((folder / "point.json").read_text(encoding="utf-8"))
+        return str(point["role"]), [f"{key}={value}"[:_TAG_SIZE] for key, value in point["cell"].items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "train", []
 
 
 def tags(switches: Mapping[str, Any]) -> list[str]:
@@ -202,7 +212,9 @@ def write_record(folder: Path, status: str, summary: Mapping[str, Any]) -> Outco
     return conclude(launch(folder, "offline", RECORD_SECONDS), status, summary, RECORD_SECONDS)
 
 
-def launch(folder: Path, mode: str, finish_seconds: float) -> subprocess.Popen[bytes]:
+def launch(
+    folder: Path, mode: str, finish_seconds: float, module: str = "assay.review.wandb_send"
+) -> subprocess.Popen[bytes]:
     """Starts the sending process. It ends by itself soon after this one does, however this one ends."""
     place = (folder / "wandb").resolve()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
@@ -215,7 +227,7 @@ def launch(folder: Path, mode: str, finish_seconds: float) -> subprocess.Popen[b
     }
     with open(place / "log.txt", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "assay.review.wandb_send", str(folder.resolve()), mode, str(finish_seconds)],
+            [sys.executable, "-P", "-m", module, str(folder.resolve()), mode, str(finish_seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -259,7 +271,7 @@ def _rest(stream: IO[bytes] | None) -> bytes:
     return b""
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ PLAIN_FIGURES = ("curves", "confusion", "lr_finder")  # these show scores; every
 PLAIN_FIGURES += ("grad_norm", "dead_units", "saturated_units", "hessian", "jacobian")  # these weights and units
 TABLE_ROWS = 10_000
 _GOOD_ENDS = ("done", "pruned")
+
+
+Sending = Callable[[Path, str, "Ending", float], Outcome]
 
 
 class Ending:
@@ -133,7 +136,7 @@ def send(folder: Path, mode: str, ending: Ending, seconds: float) -> Outcome:
         dir=str(work),
         mode=mode,
         resume="allow" if mode == "online" else None,
-        settings=_settings(wandb, seconds),
+        settings=settings(wandb, seconds),
     )
     run.define_metric(AXIS)
     run.define_metric("*", step_metric=AXIS)
@@ -147,7 +150,7 @@ def send(folder: Path, mode: str, ending: Ending, seconds: float) -> Outcome:
         if with_data:
             _attach(wandb, run, folder, described["name"])
     except Exception as error:  # whatever a picture or a table meets, the points and the end of the run come through
-        lost = _in_short(error)
+        lost = in_short(error)
     run.summary.update({"status": ending.status, **_numbers(ending.summary)})
     try:
         run.finish(exit_code=0 if ending.status in _GOOD_ENDS else 1)
@@ -156,7 +159,7 @@ def send(folder: Path, mode: str, ending: Ending, seconds: float) -> Outcome:
     finally:
         wandb.teardown()
     if mode == "offline":
-        _keep_record(folder)
+        keep_record(folder)
         return Outcome(not lost, reason=lost)
     if lost:
         return Outcome(False, reason=lost)
@@ -166,7 +169,7 @@ def send(folder: Path, mode: str, ending: Ending, seconds: float) -> Outcome:
     return Outcome(True, url=run.url)
 
 
-def _settings(wandb: Any, seconds: float) -> Any:
+def settings(wandb: Any, seconds: float) -> Any:
     """Only what we hand over is recorded: nothing of the machine, the console, the code or its history."""
     return wandb.Settings(
         console="off",
@@ -239,13 +242,13 @@ def _arrived(project: str, entity: str | None, run_id: str, rows: int) -> bool:
     return False
 
 
-def _in_short(error: Exception) -> str:
+def in_short(error: Exception) -> str:
     """For the screen; the log gets the whole trace."""
     traceback.print_exception(error)
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def _keep_record(folder: Path) -> None:
+def keep_record(folder: Path) -> None:
     place = folder / "wandb"
     for made in (place / "work" / "wandb").glob("offline-run-*"):
         for old in place.glob("offline-run-*"):
@@ -273,11 +276,13 @@ def _alone(place: Path) -> Generator[None]:
         yield
 
 
-def main(folder: Path, mode: str, seconds: float) -> None:
+def main(folder: Path, mode: str, seconds: float, send: Sending = send) -> None:
     with os.fdopen(os.dup(1), "w") as answer:
         os.dup2(2, 1)  # whatever wandb prints goes to the log
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training is told, and tells us
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if hasattr(signal, "SIGUSR2"):  # which SLURM sends to a whole task
+            signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         place = folder / "wandb"
         ending = Ending()
         with _alone(place):
@@ -286,7 +291,7 @@ def main(folder: Path, mode: str, seconds: float) -> None:
             try:
                 outcome = send(folder, mode, ending, seconds)
             except Exception as error:
-                outcome = Outcome(False, reason=_in_short(error))
+                outcome = Outcome(False, reason=in_short(error))
             shutil.rmtree(place / "work", ignore_errors=True)
         with contextlib.suppress(OSError):  # the run was killed and listens no more
             print(json.dumps(outcome._asdict()), file=answer, flush=True)

@@ -47,9 +47,9 @@ def _classes(run: Run) -> list[Html]:
     body = [tag("p", opening), tag("h3", "Each class")]
     body.append(_score_table(scores.class_scores(hits, there, said, names), "class"))
     if wrong:
-        body += [tag("h3", "Most confused"), _pairs(matrix, names)]
+        body += [tag("h3", "Most confused"), confused_pairs(matrix, names)]
     if size <= MOST_CLASSES:
-        body += [tag("h3", "Confusion matrix"), _matrix(matrix, names)]
+        body += [tag("h3", "Confusion matrix"), confusion_matrix(matrix, names)]
     else:
         body.append(
             tag("p", f"{size} classes are too many for a matrix; the pairs above are its largest cells.", class_="note")
@@ -75,11 +75,11 @@ def _score_table(found: Sequence[scores.ClassScore], what: str) -> Html:
     return folded(f"The scores of {len(kept)} of {len(found)}", made) if len(kept) > 20 else made
 
 
-def _pairs(matrix: scores.Codes, names: Sequence[str]) -> Html:
+def confused_pairs(matrix: scores.Codes, names: Sequence[str], most: int = _MOST_PAIRS) -> Html:
     """The largest cells off the diagonal, with their share of the class."""
     apart = matrix.copy()
     np.fill_diagonal(apart, 0)
-    order = np.argsort(-apart, axis=None, kind="stable")[:_MOST_PAIRS]
+    order = np.argsort(-apart, axis=None, kind="stable")[:most]
     rows = []
     for place in order.tolist():
         is_, taken = divmod(place, len(matrix))
@@ -94,7 +94,7 @@ def _pairs(matrix: scores.Codes, names: Sequence[str]) -> Html:
     return table(heads, rows, caption=caption, label="most confused pairs")
 
 
-def _matrix(matrix: scores.Codes, names: Sequence[str]) -> Html:
+def confusion_matrix(matrix: scores.Codes, names: Sequence[str]) -> Html:
     """Rows are what is, columns what was answered; shade grows with the square root of the share of the row."""
     long = max(map(len, names)) > 3
     across = [tag("th", _cut(name), scope="col", title=name, class_="up" if long else None) for name in names]

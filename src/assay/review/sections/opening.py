@@ -9,6 +9,7 @@ from assay.review.advice import main_score
 from assay.review.facts import Run
 from assay.review.html import Html, tag
 from assay.review.scores import Interval
+from assay.review.sections import stages
 from assay.review.sections.scores import span
 from assay.screens import shown
 
@@ -53,6 +54,9 @@ def opening(run: Run, found: Mapping[str, Interval]) -> list[Html]:
 
 def _how_far(run: Run) -> str:
     last = max((points[-1] for points in run.curves.values()), default=None)
+    if last is None and (begun := stages.read(run)):
+        done = sum(one.status == "done" for one in begun)
+        return f"{done} of the {numerals.count(len(begun), 'stage')} that it had begun are done."
     if last is None:
         return "Nothing was measured."
     planned = (run.config.get("trainer") or {}).get("max_epochs")

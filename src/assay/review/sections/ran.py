@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from assay.experiments import of_run
 from assay.review import numerals
 from assay.review.facts import Run
 from assay.review.html import Child, Html, tag
@@ -45,6 +46,7 @@ def what_was_run(run: Run) -> list[Html]:
                 ("Seed", run.config.get("seed")),
                 ("Parameters", numerals.count(run.summary["parameters"]) if "parameters" in run.summary else None),
                 ("Trained", _trained(run)),
+                ("Verdict", " — ".join(one.line() for one in of_run(run.config, run.overrides, run.summary)) or None),
                 ("Started", _started(run)),
                 ("Resumed", _resumed(run)),
                 ("Repeatable", _repeatable(run)),
