@@ -17,7 +17,7 @@ from assay.run import run
 from tests import covers
 from tests.seating import Seating
 
-SAMPLE = 12  # random points of all groups in the default suite; the whole pairwise cover with -m slow
+SAMPLE = 8  # random points of all groups in the default suite; the whole pairwise cover with -m slow
 GROUPS = covers.options()
 
 
