@@ -23,12 +23,20 @@ def write(where: Path, task: Any, readings: Mapping[str, Tensor], monitor: str) 
         confusion(readings, task.names, folder / "confusion.png")
 
 
-def blank(width: float, height: float) -> Any:
-    """An empty figure, inches wide and high, that no window or global state knows."""
+def blank(width: float, height: float, margins: tuple[float, float] | None = None) -> Any:
+    """An empty figure, inches wide and high, that no window or global state knows.
+
+    Args:
+        margins: left and below, in inches, for labels; without, matplotlib looks for them, which takes as long as the
+            drawing.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure((width, height), layout="constrained")
+    figure = Figure((width, height), layout="none" if margins else "constrained")
+    if margins:
+        left, below = margins
+        figure.subplots_adjust(left / width, below / height, 1 - 0.12 / width, 1 - 0.12 / height, hspace=0.14)
     FigureCanvasAgg(figure)
     return figure
 
@@ -41,7 +49,7 @@ def curves(metrics: Path, path: Path, monitor: str) -> None:
     for row in read(metrics):
         points.setdefault(row.name, []).append((row.step, row.value))
     losses = [name for name in ("train/loss", "val/log_loss") if name in points]
-    figure = blank(7, 5)
+    figure = blank(7, 5, (0.75, 0.5))
     panels = [("loss", losses), (monitor, [monitor] if monitor in points and monitor not in losses else [])]
     panels = [(title, names) for title, names in panels if names]
     for position, (title, names) in enumerate(panels, 1):
@@ -62,7 +70,9 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
     predicted = readings["log_probs"].argmax(-1)
     matrix = torch.bincount(readings["label"] * size + predicted, minlength=size * size).reshape(size, size)
     side = max(4.0, 0.42 * size + 1.5)
-    figure = blank(side, side)
+    shown = [name if len(name) <= 14 else name[:13] + "…" for name in names]
+    longest = max(map(len, shown))
+    figure = blank(side, side, (0.55 + 0.09 * longest, 0.6 + 0.065 * longest))
     axes = figure.add_subplot()
     shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
@@ -71,7 +81,6 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
             if matrix[row, column]:
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, int(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
-    shown = [name if len(name) <= 14 else name[:13] + "…" for name in names]
     axes.set_xticks(range(size), shown, rotation=45, ha="right")
     axes.set_yticks(range(size), shown)
     axes.set(xlabel="predicted", ylabel="target")

@@ -17,6 +17,7 @@ import atexit
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import selectors
@@ -208,8 +209,18 @@ def warm(targets: list[str]) -> None:
     trusted()  # kept: what is installed is the same for every job
     modules = [target.rpartition(".")[0] for target in targets]
     load([name for name in modules if _may_be_imported(name)])
+    drawn()
     gc.collect()
     gc.freeze()  # the collector of a child leaves alone, and so unshared, what was there before it
+
+
+def drawn() -> None:
+    """Draws a figure into the air: matplotlib finds its fonts in the first one, for all children."""
+    from assay.figures import blank
+
+    figure = blank(1, 1)
+    figure.add_subplot().legend(handles=figure.gca().plot([0, 1], label="a"))
+    figure.savefig(io.BytesIO())
 
 
 def load(names: list[str]) -> None:
