@@ -72,7 +72,7 @@ def test_contenders_take_turns_and_change_who_begins():
 def test_a_name_that_is_not_measured_is_refused(capsys):
     with pytest.raises(
         ConfigError,
-        match=r"bench stepp is not measured; possible are step, start, .*, distillation$",
+        match=r"bench stepp is not measured; possible are step, start, .*, sweep$",
     ):
         bench.bench_command(["refusal", "stepp"])
     assert capsys.readouterr().out == ""

@@ -58,7 +58,7 @@ def drawn(monkeypatch):
         return kept[-1]
 
     figure = SimpleNamespace(add_subplot=add_subplot, savefig=lambda *a, **k: None)
-    monkeypatch.setattr(figures, "blank", lambda width, height: figure)
+    monkeypatch.setattr(figures, "blank", lambda width, height, margins=None: figure)
     return kept
 
 

@@ -33,7 +33,7 @@ def blank(width: float, height: float, margins: tuple[float, float] | None = Non
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure((width, height), layout="none" if margins else "constrained")
+    figure = Figure((width, height), layout=None if margins else "constrained")
     if margins:
         left, below = margins
         figure.subplots_adjust(left / width, below / height, 1 - 0.12 / width, 1 - 0.12 / height, hspace=0.14)
