@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ _PACKAGES = (
 
 
 def versions() -> dict[str, str]:
+    """Of Python and the packages that decide about results."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:  # they stay while a process lives
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -49,8 +56,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
 def source_digest() -> str:
-    """sha256 over this package's own source: what code made an artifact, commit or not."""
+    """sha256 over this package's own source: what code made an artifact, commit or not. Read once in a process, as the
+    source itself is."""
     here = Path(__file__).resolve().parent
     summed = hashlib.sha256()
     for path in sorted(here.rglob("*.py")):

@@ -203,6 +203,7 @@ class Server:
 def warm(targets: list[str]) -> None:
     """Imports torch, Lightning and every part of a run, and the modules of these ``_target_``s."""
     import assay.run  # noqa: F401 (first: it puts off the imports that a step does not need)
+    from assay import environment
     from assay.loops import start  # noqa: F401
     from assay.targets import trusted
 
@@ -210,6 +211,8 @@ def warm(targets: list[str]) -> None:
     modules = [target.rpartition(".")[0] for target in targets]
     load([name for name in modules if _may_be_imported(name)])
     drawn()
+    environment.versions()  # these two are the same for all children, and kept
+    environment.source_digest()
     gc.collect()
     gc.freeze()  # the collector of a child leaves alone, and so unshared, what was there before it
 
