@@ -98,7 +98,7 @@ def _shade(place: int, count: int) -> int:
 
 def _axis(group: Ranked, key: str, count: int) -> Axis:
     texts = [cell.settings.get(key) for cell in group.cells[:count]]
-    numbers = [_number(text) for text in texts]
+    numbers = [number_of(text) for text in texts]
     known = sorted({value for value in numbers if value is not None})
     low, high = _HEIGHT - _BOTTOM, _TOP
     if len(known) > _VALUES and all(value is not None for value in numbers):
@@ -147,7 +147,8 @@ def _drawn(axis: Axis, x: float, number: int) -> Html:
     return tag("g", inner, class_="coordinate", data_axis=number, data_x=x, data_room=tenth(room / 2))
 
 
-def _number(text: str | None) -> float | None:
+def number_of(text: str | None) -> float | None:
+    """A finite number, where the text is one."""
     try:
         value = float(text) if text is not None else math.nan
     except ValueError:
@@ -157,5 +158,5 @@ def _number(text: str | None) -> float | None:
 
 def natural_number(text: str) -> tuple[int, float, object]:
     """For sorting values: numbers by their size, then words."""
-    value = _number(text)
+    value = number_of(text)
     return (1, 0.0, natural(text)) if value is None else (0, value, [])

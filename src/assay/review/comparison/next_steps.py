@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from assay.lifecycle.records import Record
 from assay.review import numerals
 from assay.review.advice import Advice, refused
+from assay.review.comparison.coordinates import number_of
 from assay.review.comparison.ranked import Ranked, gap
 from assay.review.comparison.tree import Tree
 from assay.screens import shown
@@ -105,9 +106,9 @@ def _edges(group: Ranked) -> Iterator[Advice]:
         return
     best = group.cells[0]
     for key in group.group.varied:
-        found = {_number(cell.settings.get(key)) for cell in group.cells}
+        found = {number_of(cell.settings.get(key)) for cell in group.cells}
         numbers = sorted(value for value in found if value is not None)
-        own = _number(best.settings.get(key))
+        own = number_of(best.settings.get(key))
         if len(numbers) < 3 or own is None or own not in (numbers[0], numbers[-1]):
             continue
         top = own == numbers[-1]
@@ -144,11 +145,3 @@ def _typed(record: Record, changes: dict[str, str]) -> list[str]:
     """What was typed for a run, without what a new one chooses for itself and what will be typed anew."""
     keys = [(one, one.partition("=")[0].lstrip("+~")) for one in record.overrides]
     return [one for one, key in keys if key not in changes and key.partition(".")[0] not in _LEFT_OUT]
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
