@@ -20,6 +20,7 @@ PARTS = {
     "assay.layers": {"assay.layers"},
     "assay.losses": set(),
     "assay.metrics": set(),
+    "assay.estimators": {"assay.layers", "assay.decoding"},
     "assay.decoding": set(),
     "assay.optim": {"assay.state"},  # TrainState's flat form: what a schedule gives and takes
     "assay.compression": set(),
@@ -49,8 +50,8 @@ KNOWN_BY = {
         "assay.bench",
         "assay.benchmarks",
         "assay.loops",
-        "assay.sweeps.job",  # the process of one job
-        "assay.sweeps.warm_server",
+        "assay.sweeps.jobs.job",  # the process of one job
+        "assay.sweeps.jobs.warm_server",
         "train",
     ),
     "hydra": (

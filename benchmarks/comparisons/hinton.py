@@ -64,7 +64,7 @@ def answers(folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     artifact = artifacts.load(find_artifact(str(folder)))
     splits = {name: dataset.splits[name] for name in ("val", "test")}
     return {
-        name: (artifacts.outputs(artifact, Dense(split.column("source")))["log_probs"], split.column("label"))
+        name: (artifacts.outputs(artifact, {"source": Dense(split.column("source"))})["log_probs"], split.column("label"))
         for name, split in splits.items()
     }
 

@@ -26,6 +26,7 @@ from assay.contracts import DataSpec, Task
 from assay.engines.checkpoint import digest, refuse_pickle
 from assay.errors import ConfigError
 from assay.folder import write_json
+from assay.readings import join
 from assay.targets import ARTIFACT_ALLOWED, build, locate
 
 FORMAT = 1
@@ -177,20 +178,18 @@ def precision(weights: Mapping[str, Tensor]) -> torch.dtype:
 
 
 @torch.inference_mode()
-def outputs(artifact: Artifact, source: Any, batch_size: int = 256) -> dict[str, Tensor]:
-    """The readings-like outputs of a column of inputs: ``log_probs`` for classes, ``prediction`` for numbers."""
-    kept: list[Tensor] = []
-    name = "log_probs"
+def outputs(artifact: Artifact, columns: Mapping[str, Any], batch_size: int = 256) -> dict[str, Tensor]:
+    """The task's answers to columns of inputs: ``log_probs`` for classes, ``prediction`` for numbers and tags.
+
+    Args:
+        columns: the source and what the network reads beside it, by field.
+    """
+    kept: list[dict[str, Tensor]] = []
     kind = precision(artifact.network.state_dict())
-    for start in range(0, len(source), batch_size):
-        positions = torch.arange(start, min(start + batch_size, len(source)))
-        x = source.gather(positions)
-        x = x.to(kind) if x.is_floating_point() else x
-        output = artifact.network({"source": x, "index": positions})
-        if output.log_probs is None:
-            name = "prediction"
-            label = artifact.spec.label
-            kept.append(output.logits.double() * label.scale + label.center)
-        else:
-            kept.append(output.log_probs)
-    return {name: torch.cat(kept) if kept else torch.empty(0)}
+    count = len(columns["source"])
+    for start in range(0, count, batch_size):
+        positions = torch.arange(start, min(start + batch_size, count))
+        batch = {name: column.gather(positions) for name, column in columns.items()}
+        batch = {name: x.to(kind) if x.is_floating_point() else x for name, x in batch.items()}
+        kept.append(artifact.task.answers(artifact.network({**batch, "index": positions})))
+    return join(kept) if kept else {}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from assay.contracts import DataSpec, Task
+from assay.contracts import DataSpec, Estimator, Task
 from assay.distillation import seams
 from assay.errors import ConfigError
 from assay.layers.initialization import initialize
@@ -44,12 +44,13 @@ def _assemble(
     kind = stem_kind(config["stem"], config["reads"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
-        stem = build(config["stem"][kind], field, allowed=allowed)
+        stem = build(config["stem"][kind], allowed=allowed)
+        stem = stem(field, **accepted(stem, spec=spec))
         make = build(config["model"], allowed=allowed)
         offered = {"input_size": stem.output_shape, "vocabulary_size": field.size, "padding_id": field.padding_id}
-        encoder = make(**accepted(make, **offered))
+        encoder = make(**accepted(make, **offered, spec=spec))
         task = build(config["task"], spec, objective, allowed=allowed)
-        network = task.network(stem, encoder)
+        network = encoder if isinstance(encoder, Estimator) else task.network(stem, encoder)
         initialize(network, build(config["init"], allowed=allowed))
     name_layers(network)
     return task, network

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from assay import artifacts, costing, environment, experiments, figures, folder, narrowing, predictions, screens
 from assay.assemble import assemble
+from assay.data.dataset import some
 from assay.data.examples import Examples
 from assay.distillation import seams
 from assay.engines.eager import Eager
@@ -61,7 +62,7 @@ def close(
     settled = examine(parts, module, recorder, where)
     readings = {name: value.cpu() for name, value in module.readings.items()}
     scores, train = module.test_scores, _training_scores(parts)
-    baseline_name, baseline = parts.task.baseline(parts.labels("train"), readings)
+    baseline_name, baseline = parts.task.baseline(parts.dataset.splits["train"], readings)
     recorder.send(module.number, module.epoch, {f"test/{name}": value for name, value in scores.items()})
     recorder.points.close()
     dataset = parts.dataset
@@ -135,8 +136,9 @@ def close(
 
 def _training_scores(parts: Parts) -> dict[str, float]:
     """Scores on as many training examples as there are test ones: the gap needs no more."""
-    splits = parts.dataset.splits
-    return _evaluated(parts, splits["train"].few(max(len(splits["test"]), 1)))[0]
+    dataset = parts.dataset
+    size = dataset.batch_size if getattr(dataset, "ordered", False) else None
+    return _evaluated(parts, some(dataset, "train", max(len(dataset.splits["test"]), 1)), size)[0]
 
 
 def _monitored(parts: Parts, recorder: Recorder) -> float | None:
@@ -146,11 +148,14 @@ def _monitored(parts: Parts, recorder: Recorder) -> float | None:
     return _evaluated(parts, parts.dataset.splits["val"])[0].get(parts.monitor.removeprefix("val/"))
 
 
-def _evaluated(parts: Parts, examples: Examples) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """Scores and readings of examples, in every process of all of them."""
+def _evaluated(
+    parts: Parts, examples: Examples, size: int | str | None = None
+) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Scores and readings of examples, in every process of all of them; ``size`` is a batch's."""
     from assay.evaluation import evaluate
 
-    return evaluate(parts.task, parts.network, parts.data.loader(examples), parts.trainer.strategy.root_device)
+    loader = parts.data.loader(examples, size=size)
+    return evaluate(parts.task, parts.network, loader, parts.trainer.strategy.root_device)
 
 
 def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
 from assay.contracts import Batch, Task
 from assay.errors import ConfigError
+from assay.readings import join
 
 
 @torch.inference_mode()
@@ -16,7 +18,7 @@ def evaluate(
     task: Task, network: nn.Module, loader: Iterable[Batch], device: torch.device
 ) -> tuple[dict[str, float], dict[str, Tensor]]:
     """Scores and readings of all batches together, in eval mode; the network is left as it was found."""
-    weight = next(network.parameters())
+    weight = next(chain(network.parameters(), network.buffers()))  # a fit by counting has no parameters
     was_training, home, precision = network.training, weight.device, weight.dtype
     network.to(device).eval()
     kept = []
@@ -28,5 +30,5 @@ def evaluate(
     network.to(home).train(was_training)
     if not kept:
         raise ConfigError("there is nothing to evaluate: the split is empty")
-    readings = {name: torch.cat([reading[name] for reading in kept]) for name in kept[0]}
+    readings = join(kept)
     return task.scores(readings), readings

@@ -15,11 +15,14 @@ from torch import Tensor, nn
 
 from assay import environment, narrowing, rate_range, screens
 from assay.assemble import assemble
-from assay.contracts import Batch, DataSpec
+from assay.contracts import Batch, DataSpec, Estimator
 from assay.data.augment.chain import Chain
+from assay.data.dataset import some
+from assay.data.examples import Examples
 from assay.data.module import DataModule
 from assay.data.training import Training
 from assay.distillation import cache, seams
+from assay.engines.estimating import Estimating
 from assay.engines.layout import lay_out
 from assay.engines.lr_finder import Range
 from assay.engines.ranks import Ranks
@@ -72,7 +75,7 @@ class Parts:
         if earlier is not None:
             environment.refuse_other_data(earlier, self.dataset.digest)
         self._rehearse(self.dataset)
-        self.spec = _with_label_units(self.dataset.spec, self.labels("train"))
+        self.spec = _with_label_units(self.dataset.spec, self.dataset.splits["train"])
         objective = build(config["loss"])
         if config["distillation"] is not None:
             objective = build(config["distillation"], objective)
@@ -155,8 +158,10 @@ class Parts:
     def labels(self, split: str) -> Tensor:
         return self.dataset.splits[split].column("label")
 
-    def make_step(self) -> Step:
+    def make_step(self) -> Step | Estimating:
         config = self.config
+        if isinstance(self.network, Estimator):
+            return Estimating(self.task, self.network, build(config["optim"], []))
         optimizer = self.make_optimizer(self.network, self.task.objective)
         schedule = None
         if config["scheduler"] is not None:
@@ -296,7 +301,7 @@ class Parts:
         """debug=…: what the data and the length of a rehearsal are."""
         debug = self.config["debug"]
         if debug == "overfit":
-            few = dataset.splits["train"].few(OVERFIT_EXAMPLES)
+            few = some(dataset, "train", OVERFIT_EXAMPLES)
             dataset.splits = {"train": few, "val": few, "test": few}
             self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
         elif debug == "fast":
@@ -347,11 +352,11 @@ def _refuse_search(precision: str, factors: Mapping[str, float]) -> None:
         raise ConfigError("optim=lbfgs has one rate for all weights: leave out optim.groups, or use another optimiser")
 
 
-def _with_label_units(spec: DataSpec, labels: Tensor) -> DataSpec:
+def _with_label_units(spec: DataSpec, train: Examples) -> DataSpec:
     """A number's mean and deviation on the training split, so that the task can learn it in units of its own."""
     if spec.label.kind != "number":
         return spec
-    values = labels.double()
+    values = train.column("label").double()
     scale = float(values.std(correction=0))
     label = replace(spec.label, center=float(values.mean()), scale=scale if scale > 0 else 1.0)
     return DataSpec({**spec.fields, "label": label})

@@ -51,7 +51,7 @@ class Predictor:
             return []
         task: Any = self.artifact.task
         if isinstance(self.artifact, artifacts.Artifact):
-            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws)["source"])
+            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws))
         else:
             outputs = self.artifact.outputs(self.artifact.column(raws))
         if "prediction" in outputs:

@@ -20,6 +20,7 @@ ALLOWED = ("assay.", "torch.nn.", "torch.optim.", "pytorch_lightning.Trainer")
 
 ARTIFACT_ALLOWED = (
     "assay.models.",
+    "assay.estimators.",
     "assay.layers.",
     "assay.tasks.",
     "assay.losses.",

@@ -14,6 +14,7 @@ from assay.contracts import DataSpec, Encoded, Field
 from assay.layers.random import KeyedStreams
 from assay.losses.cross_entropy import CrossEntropy
 from assay.tasks.classification import Classification
+from tests.tasks.labelled import labelled
 
 
 class Pass(nn.Module):
@@ -106,7 +107,7 @@ def test_label_scores_against_scikit_learn():
 def test_the_baseline_answers_the_commonest_class():
     t, network, batch = made("class", 3)
     batch["label"] = torch.tensor([0] * 100 + [1] * 60 + [2] * 40)
-    train = torch.tensor([1] * 50 + [0] * 30 + [2] * 20)
+    train = labelled(torch.tensor([1] * 50 + [0] * 30 + [2] * 20))
     name, scores = t.baseline(train, t.readings(no_grad(network, batch), batch))
     assert name == "majority"
     assert scores["accuracy"] == pytest.approx(60 / 200)

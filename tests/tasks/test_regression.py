@@ -9,6 +9,7 @@ from assay.contracts import DataSpec, Field
 from assay.layers.random import KeyedStreams
 from assay.losses.mse import MeanSquaredError
 from assay.tasks.regression import Regression
+from tests.tasks.labelled import labelled
 from tests.tasks.test_classification import Pass, Stem
 
 
@@ -30,7 +31,7 @@ def test_a_label_is_learnt_in_deviations_and_scored_in_its_units():
     assert scores["mae"] == pytest.approx(metrics.mean_absolute_error(y, p), rel=1e-6)
     assert scores["rmse"] == pytest.approx(metrics.mean_squared_error(y, p) ** 0.5, rel=1e-6)
     assert scores["r2"] == pytest.approx(metrics.r2_score(y, p), rel=1e-4)
-    name, baseline = task.baseline(label, readings)
+    name, baseline = task.baseline(labelled(label), readings)
     assert name == "mean"
     assert baseline["r2"] == pytest.approx(0, abs=1e-5)
     assert baseline["rmse"] == pytest.approx(y.std(), rel=1e-5)

@@ -11,6 +11,7 @@ from assay.contracts import DataSpec, Field
 from assay.losses.cross_entropy import CrossEntropy
 from assay.tasks.classification import Classification
 from assay.tasks.thresholds import BestF1, Fixed, Half, best_f1
+from tests.tasks.labelled import labelled
 
 
 def enumerated(p: np.ndarray, y: np.ndarray) -> float:
@@ -98,5 +99,5 @@ def test_the_test_split_is_not_looked_at_and_one_half_costs_nothing():
     chosen = t.thresholds(3).tolist()
     t.scores(TEST)
     assert t.thresholds(3).tolist() == chosen
-    train = torch.tensor([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4).float()
+    train = labelled(torch.tensor([[1, 0, 0]] * 6 + [[0, 1, 0]] * 4).float())
     assert t.baseline(train, TEST)[1] == task(None).baseline(train, TEST)[1]  # the majority's answer has no threshold

@@ -29,6 +29,12 @@ class DataSet(Protocol):
 
     A set whose source depends on what is fitted also has ``fitted``: None or, set before ``setup``, the preprocessing
     to use instead of fitting one. `assay evaluate` so shows a trained model other data as it saw its own.
+
+    Two more may be had, with these values where they are not:
+
+    ordered = False: whether training examples come in their order, epoch after epoch, since each batch goes on from the
+        one before (the windows of a text, in as many tracks as a batch has rows).
+    evaluation_batch_size = None: examples of a batch of validation and test; None: four times the batch size.
     """
 
     batch_size: int | str
@@ -45,6 +51,16 @@ class DataSet(Protocol):
     def setup(self) -> None:
         """Reads, cuts and fits; a second call does nothing."""
         ...
+
+
+def some(dataset: DataSet, split: str, count: int) -> Examples:
+    """``count`` examples of a split to look at, always the same; of one whose batches go on from one another, its first
+    batches, so many that they hold the count."""
+    examples = dataset.splits[split]
+    if not getattr(dataset, "ordered", False):
+        return examples.few(count)
+    size = len(examples) if isinstance(dataset.batch_size, str) else dataset.batch_size
+    return examples.select(torch.arange(min(-(-count // size) * size, len(examples))))
 
 
 def cut(columns: Mapping[str, Column], positions: Mapping[str, Tensor]) -> dict[str, Examples]:

@@ -11,6 +11,7 @@ from assay.data.dataset import DataSet
 from assay.data.examples import Examples
 from assay.data.loaders import MemoryLoader, WorkerLoader, to_device
 from assay.data.samplers import Sampler
+from assay.data.samplers.plain import InOrder
 from assay.data.share import Part
 from assay.data.training import Training
 
@@ -48,13 +49,18 @@ class DataModule(pl.LightningDataModule):
         self.dataset.setup()
 
     def loader(
-        self, examples: Examples, *, train: bool = False, part: Part | None = None, sampler: Sampler | None = None
+        self,
+        examples: Examples,
+        *,
+        train: bool = False,
+        part: Part | None = None,
+        sampler: Sampler | None = None,
+        size: int | str | None = None,
     ) -> Loader:
         """Steps of training, or batches of evaluation in order; by workers where files must be decoded. Whole batches
-        unless a process names its part."""
-        size: int | str = self.dataset.batch_size
-        if not train and not isinstance(size, str):
-            size *= _EVALUATION
+        unless a process names its part. ``size``: of a batch, where it is another than the data set's."""
+        if size is None:
+            size = self.dataset.batch_size if train else self._evaluation_size()
         settings: dict[str, Any] = {
             "seed": self.seed if train else None,
             "sampler": sampler,
@@ -65,10 +71,17 @@ class DataModule(pl.LightningDataModule):
             return WorkerLoader(examples, size, **settings, workers=self.dataset.workers)
         return MemoryLoader(examples, size, **settings)
 
+    def _evaluation_size(self) -> int | str:
+        own = getattr(self.dataset, "evaluation_batch_size", None)
+        size = self.dataset.batch_size
+        return own or (size if isinstance(size, str) else size * _EVALUATION)
+
     def train_dataloader(self) -> Loader:
         part = None if self.mixes else self.part
         if self.training is None:
-            return self.loader(self.dataset.splits["train"], train=True, part=part)
+            train = self.dataset.splits["train"]
+            sampler = InOrder(len(train)) if getattr(self.dataset, "ordered", False) else None
+            return self.loader(train, train=True, part=part, sampler=sampler)
         return self.loader(self.training.examples, train=True, part=part, sampler=self.training.sampler)
 
     def val_dataloader(self) -> Loader:

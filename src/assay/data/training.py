@@ -13,7 +13,7 @@ from assay.data.difficulty import kept
 from assay.data.examples import Examples
 from assay.data.samplers import Sampler
 from assay.data.samplers.curriculum import Curriculum
-from assay.data.samplers.plain import Shuffled
+from assay.data.samplers.plain import InOrder, Shuffled
 from assay.data.schedule import Schedule
 from assay.targets import accepted, build
 
@@ -78,7 +78,8 @@ class Training:
     def _sampled(self) -> Sampler:
         seed = self.config["seed"]
         if self.config.get("sampling") is None:
-            return Shuffled(len(self.examples), seed)
+            ordered = getattr(self.dataset, "ordered", False)
+            return InOrder(len(self.examples)) if ordered else Shuffled(len(self.examples), seed)
         make = build(self.config["sampling"])
         made = make(self.examples.column("label"), seed, **accepted(make, spec=self.dataset.spec))
         self.notes.append(f"{self._option('sampling')}: {made.note}")

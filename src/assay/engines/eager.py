@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from assay.contracts import Batch, Task, TrainState
 from assay.data.share import share_of
 from assay.engines.step import Step
+from assay.readings import join
 from assay.state import fill, flatten, under
 
 
@@ -77,6 +78,7 @@ class Eager(pl.LightningModule):
         self._loss: Tensor | None = None
         self._summed = 0
         self._last = -1  # the step that ends the run, where max_steps names one
+        self._batches: float = -1  # steps of an epoch
         self._readings: list[dict[str, Tensor]] = []
         self._averaged: Any = None
         self.readings: dict[str, Tensor] = {}
@@ -136,6 +138,7 @@ class Eager(pl.LightningModule):
         if self.current_epoch != self.epoch or self._ended:  # else an epoch that an earlier process began
             self.in_epoch = 0
         self.epoch, self._ended = self.current_epoch, False
+        self._batches = self.trainer.num_training_batches
         self._clock = time.perf_counter()
 
     def training_step(self, micro_batches: list[Batch], batch_idx: int) -> None:
@@ -148,6 +151,8 @@ class Eager(pl.LightningModule):
         own["in_epoch"] += 1
         if number % self.log_every == 0:
             self.report()
+        if own["in_epoch"] == self._batches or number == self._last:
+            self.step.visited()
         if number == self._last:
             self.trainer.should_stop = True  # else Lightning would leave the epoch without validating its last weights
 
@@ -170,8 +175,8 @@ class Eager(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         self._stop_clock()
         self._ended = self.in_epoch >= self.trainer.num_training_batches  # max_steps may end a run within an epoch
-        if self.step.schedule is not None and self._ended:
-            self.step.schedule.epoch_ended()
+        if self._ended:
+            self.step.epoch_ended()
         self.observer.epoch_ended(self.epoch)
 
     # validation and test
@@ -198,7 +203,7 @@ class Eager(pl.LightningModule):
         if self._averaged is not None:
             self._averaged.__exit__(None, None, None)
             self._averaged = None
-        self.readings = {key: torch.cat([r[key] for r in self._readings]) for key in self._readings[0]}
+        self.readings = join(self._readings)
         self._readings = []
         if self.ranks is None:
             return self.task.scores(self.readings)

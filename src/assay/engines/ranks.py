@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from assay.data.share import Part
+from assay.readings import widened
 
 PATIENCE = timedelta(hours=12)
 """Of a collective. A process that has died is noticed by those who watch it (:mod:`assay.engines.processes`), and a
@@ -173,13 +174,15 @@ class Ranks:
             readings: {name: (n, …)}, of the examples that are here.
             positions: (n,) int64, their places in the split.
         """
-        counts = [torch.zeros(1, dtype=torch.int64) for _ in range(self.part.world)]
-        dist.all_gather(counts, torch.tensor([len(positions)]), group=self._hosts)
-        sizes = [int(count) for count in counts]
+        lengths = [value.shape[1] if value.dim() > 1 else 0 for value in readings.values()]
+        counts = [torch.zeros(1 + len(lengths), dtype=torch.int64) for _ in range(self.part.world)]
+        dist.all_gather(counts, torch.tensor([len(positions), *lengths]), group=self._hosts)
+        sizes = [int(count[0]) for count in counts]
+        longest = torch.stack(counts).amax(0)[1:].tolist()  # of positions, over all processes
         order = torch.argsort(torch.cat(self._gather(positions.cpu(), sizes)))
         return {
-            name: torch.cat(self._gather(value.cpu(), sizes))[order].to(value.device)
-            for name, value in readings.items()
+            name: torch.cat(self._gather(widened(value.cpu(), length), sizes))[order].to(value.device)
+            for (name, value), length in zip(readings.items(), longest, strict=True)
         }
 
     def _gather(self, own: Tensor, sizes: list[int]) -> list[Tensor]:

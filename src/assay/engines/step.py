@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from assay.contracts import Batch, Stateful, Task, Term, TrainState
+from assay.contracts import Batch, Carried, Stateful, Task, Term, TrainState
 from assay.data.share import Part, share_of
 from assay.distillation import seams
 from assay.layers.random import KeyedStreams
@@ -104,12 +104,17 @@ class Step:
         self.schedule = schedule
         self.ranks = ranks
         self.followers = seams.followers(task.objective)
+        self.carries = {  # by where they are: carry, members.0.carry
+            ".".join([*filter(None, [name]), "carry"]): carry
+            for name, module in network.named_modules()
+            if isinstance(carry := getattr(module, "carry", None), Carried)
+        }
         self.searches = "closure" in _required(type(optimizer).step)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     @property
     def parts(self) -> dict[str, Stateful | None]:
-        return {"masks": self.masks, "ema": self.average, "schedule": self.schedule}
+        return {"masks": self.masks, "ema": self.average, "schedule": self.schedule, **self.carries}
 
     @property
     def settled(self) -> int:
@@ -155,13 +160,25 @@ class Step:
             self.schedule.stepped()
         for stepped in self.followers:
             stepped(self.network)
+        for carry in self.carries.values():
+            carry.advance()
         return loss
+
+    def epoch_ended(self) -> None:
+        """The schedule's turn, once the epoch's last weights are validated."""
+        if self.schedule is not None:
+            self.schedule.epoch_ended()
+
+    def visited(self) -> None:
+        """The epoch's last step is taken, its weights are not validated yet: nothing to do here."""
 
     def _gradients(
         self, micro_batches: Sequence[Batch], epoch: int, number: int, backward: Callable[..., Any]
     ) -> Tensor:
         """Of the loss at the weights as they are, clipped, and the loss."""
         self.optimizer.zero_grad()
+        for carry in self.carries.values():
+            carry.begin()
         if len(micro_batches) == 1 and self.ranks is None:
             loss = divide(self._terms(micro_batches[0], epoch, number))
             backward(loss)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from assay.contracts import Batch, DataSpec, Output, Streams, Term
+from assay.contracts import Batch, Columns, DataSpec, Output, Streams, Term
 from assay.layers.features import observed
+from assay.layers.stems import read
 from assay.tasks.thresholds import Half
 
 
@@ -31,7 +32,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(encoder.output_size, 1 if self.binary else size)
 
     def forward(self, batch: Batch) -> Output:
-        x, mask = self.stem(batch["source"])
+        x, mask = read(self.stem, batch)
         logits = self.head(self.encoder(x, mask).last)  # (B, C), (B, L) or (B, 1)
         if self.kind == "labels":
             return Output(logits, torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], -1))  # (B, L, 2)
@@ -78,6 +79,10 @@ class Classification:
             "loss": nll.mean(-1) if self.kind == "labels" else nll,
         }
 
+    def answers(self, output: Output) -> dict[str, Tensor]:
+        assert output.log_probs is not None
+        return {"log_probs": output.log_probs}
+
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]:
         return self._scores(readings, self.answered)
 
@@ -119,14 +124,14 @@ class Classification:
         chosen = self.thresholds.settle(held)
         return {"thresholds": chosen} if chosen else {}
 
-    def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
+    def baseline(self, train: Columns, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
         """What always answering the training split's class shares would score; labels from one half."""
         label = readings["label"]
         if self.kind == "labels":
-            share = train_labels.double().mean(0).clamp(1e-6, 1 - 1e-6)  # (L,)
+            share = train.column("label").double().mean(0).clamp(1e-6, 1 - 1e-6)  # (L,)
             log_probs = torch.stack([(1 - share).log(), share.log()], -1).expand(len(label), -1, -1)
         else:
-            counts = torch.bincount(train_labels.long(), minlength=self.size).double()
+            counts = torch.bincount(train.column("label").long(), minlength=self.size).double()
             log_probs = ((counts + 1e-6) / (counts + 1e-6).sum()).log().expand(len(label), -1)
         nll = -log_probs.gather(-1, label.cpu().unsqueeze(-1)).squeeze(-1)
         constant = {

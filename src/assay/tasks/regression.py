@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from assay.contracts import Batch, DataSpec, Output, Streams, Term
+from assay.contracts import Batch, Columns, DataSpec, Output, Streams, Term
 from assay.layers.features import observed
+from assay.layers.stems import read
 
 
 class Regressor(nn.Module):
@@ -22,7 +23,7 @@ class Regressor(nn.Module):
         self.head = nn.Linear(encoder.output_size, 1)
 
     def forward(self, batch: Batch) -> Output:
-        x, mask = self.stem(batch["source"])
+        x, mask = read(self.stem, batch)
         return Output(self.head(self.encoder(x, mask).last).squeeze(-1))
 
 
@@ -53,7 +54,7 @@ class Regression:
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Per example: ``index``, ``label``, ``prediction`` in the label's units, ``loss`` the squared error."""
-        prediction = output.logits.double() * self.scale + self.center
+        prediction = self.answers(output)["prediction"]
         label = batch["label"].double()
         return {
             "index": batch["index"],
@@ -61,6 +62,10 @@ class Regression:
             "prediction": prediction,
             "loss": (prediction - label) ** 2,
         }
+
+    def answers(self, output: Output) -> dict[str, Tensor]:
+        """``prediction`` (B,) float64, in the label's units."""
+        return {"prediction": output.logits.double() * self.scale + self.center}
 
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]:
         from torchmetrics.functional import regression as metrics
@@ -78,11 +83,11 @@ class Regression:
         """Nothing is chosen once training is over."""
         return {}
 
-    def baseline(self, train_labels: Tensor, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
+    def baseline(self, train: Columns, readings: Mapping[str, Tensor]) -> tuple[str, dict[str, float]]:
         """What always answering the training split's mean would score."""
         label = readings["label"].cpu()
         return "mean", self.scores(
-            {"label": label, "prediction": torch.full_like(label, float(train_labels.double().mean()))}
+            {"label": label, "prediction": torch.full_like(label, float(train.column("label").double().mean()))}
         )
 
     def table(self, answers: Tensor) -> tuple[list[str], list[float]]:
