@@ -42,8 +42,8 @@ class Field:
 
     Args:
         kind: inputs are ``ids`` (T,), ``sequence`` (T, D), ``image`` (C, H, W), ``vector`` (D,), ``table`` (D,) or
-            ``graph``; beside ``ids``, of the same positions, ``feature`` (T,) and ``characters`` (T, L), ids too; targets
-            are ``class`` (), ``labels`` (L,), ``number`` (), ``tags`` (T,) or ``tokens`` (T,), the ids that come next.
+            ``graph``; beside ``ids``, of the same positions, ``feature`` (T,) and ``characters`` (T, L), ids too;
+            targets are ``class`` (), ``labels`` (L,), ``number`` (), ``tags`` (T,), or ``tokens`` (T,) that come next.
         shape: of one example; None is a length that varies and is padded within a batch.
         size: the number of classes, labels, tags or vocabulary entries.
         padding_id: of ids; of tags and tokens, -1: what is padded or not asked for.
