@@ -7,6 +7,7 @@ lie among the parts that compute outputs (:data:`assay.targets.ARTIFACT_ALLOWED`
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ def save(
     card: Mapping[str, Any],
     quantization: Quantization | None = None,
 ) -> None:
-    """Writes ``folder`` whole: first under another name, then renamed. Quantised weights go there as integers."""
+    """Writes ``folder`` whole: first under another name, then renamed. Quantised weights go there as integers; artifacts
+    that the preprocessing needs (``within``: name -> folder) lie inside, and it finds them there (``opened(folder)``)."""
     weights, fact = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}, None
     if quantization is not None:
         weights, fact = encode(weights, {name for name, _ in network.named_parameters()}, quantization)
@@ -86,10 +88,10 @@ def save(
     save_file(weights, temporary / "weights.safetensors")
     (temporary / "weights.safetensors").chmod(temporary.stat().st_mode & 0o666)  # as open as its folder
     write_json(temporary / "artifact.json", facts)
+    for name, other in getattr(preprocessing, "within", {}).items():
+        shutil.copytree(other, temporary / name)
     if folder.exists():
-        for old in folder.iterdir():
-            old.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
     temporary.rename(folder)
 
 
@@ -127,6 +129,8 @@ def load(folder: Path) -> Artifact:
             attach(network, quantization)
         made: Any = locate(facts["preprocessing"]["_target_"], ARTIFACT_ALLOWED)
         preprocessing = made.from_json(facts["preprocessing"]["state"])
+        if hasattr(preprocessing, "opened"):
+            preprocessing.opened(folder)
     except ConfigError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:

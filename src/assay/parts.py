@@ -93,7 +93,7 @@ class Parts:
         if self.switches["optim"] == "lbfgs":
             _refuse_search(self.trainer_keys["precision"], self.factors)
         self.monitor, self.mode = self._watched()
-        augments = [build(node, self.spec, config["seed"]) for node in (config.get("augment") or {}).values()]
+        augments = [self._augment(node) for node in (config.get("augment") or {}).values()]
         self.augment = Chain(augments) if augments else None
         self.training = self._training(where, None if earlier is None else earlier["chosen"])
         self.data = DataModule(
@@ -185,6 +185,10 @@ class Parts:
         """Of what trains of the two, each parameter with its own rate."""
         own = {key: value for key, value in self.config["optim"].items() if key not in ("layer_decay", "groups")}
         return build(own, groups.parameter_groups(network, objective, own["lr"], self.factors))
+
+    def _augment(self, node: Mapping[str, Any]) -> Any:
+        make = build(node)
+        return make(self.spec, self.config["seed"], **accepted(make, splits=self.dataset.splits))
 
     def _constraint(self) -> Any:
         """Of the weights of each network that trains."""

@@ -46,7 +46,7 @@ class Eager(pl.LightningModule):
     Args:
         task: pure; holds the objective.
         network: the task's network.
-        make_step: builds the :class:`Step` once parameters are on their device.
+        make_step: builds the :class:`Step`, or what takes its place, once parameters are on their device.
         observer: told of points, steps and scores; its ``validated`` says whether to stop.
         log_every: steps between two points of the training loss.
         state: captured by an earlier process, to go on from.
@@ -57,7 +57,7 @@ class Eager(pl.LightningModule):
         self,
         task: Task,
         network: nn.Module,
-        make_step: Callable[[], Step],
+        make_step: Callable[[], Any],
         observer: Observer,
         log_every: int,
         state: TrainState | None = None,

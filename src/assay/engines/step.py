@@ -42,6 +42,15 @@ def _required(function: Callable[..., Any]) -> set[str]:
     return {one.name for one in parameters if one.default is inspect.Parameter.empty}
 
 
+def carries(module: nn.Module, prefix: str) -> dict[str, Carried]:
+    """What a module and those within it carry from batch to batch, by where it is: ``carry``, ``members.0.carry``."""
+    return {
+        ".".join([*filter(None, [prefix, name]), "carry"]): carry
+        for name, inner in module.named_modules()
+        if isinstance(carry := getattr(inner, "carry", None), Carried)
+    }
+
+
 class Together(Protocol):
     """The processes that share a step (see :mod:`assay.engines.ranks`).
 
@@ -104,11 +113,7 @@ class Step:
         self.schedule = schedule
         self.ranks = ranks
         self.followers = seams.followers(task.objective)
-        self.carries = {  # by where they are: carry, members.0.carry
-            ".".join([*filter(None, [name]), "carry"]): carry
-            for name, module in network.named_modules()
-            if isinstance(carry := getattr(module, "carry", None), Carried)
-        }
+        self.carries = {**carries(network, ""), **carries(task.objective, "objective")}
         self.searches = "closure" in _required(type(optimizer).step)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 

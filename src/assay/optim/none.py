@@ -18,5 +18,5 @@ class Nothing(Optimizer):
     def __init__(self, parameters: Any = ()) -> None:
         super().__init__([{"params": list(parameters), "lr": 0.0}], {"lr": 0.0})
 
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Nothing."""
