@@ -64,8 +64,8 @@ KNOWN_BY = {
         "train",
     ),
     "omegaconf": ("assay.run", "assay.preflight", "assay.cli", "assay.composition", "assay.launch", "hydra_plugins"),
-    "pytorch_lightning": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.parts", "assay.data.module"),
-    "lightning_fabric": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.parts", "assay.data.module"),
+    "pytorch_lightning": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.trainers", "assay.data.module"),
+    "lightning_fabric": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.trainers", "assay.data.module"),
     "lightning": (),  # a second copy of the code, whose classes are not those of pytorch_lightning
     "assay.tasks": ("assay.tasks",),
 }

@@ -203,7 +203,9 @@ def test_sorted_data_are_rehearsed_and_scored_on_all_classes(tmp_path, monkeypat
     """Iris lists one flower after the other: ten of the first would be learnt by always answering the same."""
     scored = []
     evaluated = closing._evaluated
-    monkeypatch.setattr(closing, "_evaluated", lambda parts, few: scored.append(few) or evaluated(parts, few))
+    monkeypatch.setattr(
+        closing, "_evaluated", lambda parts, few, *size: scored.append(few) or evaluated(parts, few, *size)
+    )
     run = train(tmp_path, "data=iris", "trainer.max_steps=1")
     assert len(scored[-1]) == 15
     assert torch.bincount(scored[-1].column("label")).min() >= 2

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from assay import environment, narrowing, rate_range, screens
 from assay.assemble import assemble
-from assay.contracts import Batch, DataSpec, Estimator
+from assay.contracts import Batch, Estimator
 from assay.data.augment.chain import Chain
-from assay.data.dataset import some
-from assay.data.examples import Examples
 from assay.data.module import DataModule
 from assay.data.training import Training
+from assay.data.units import with_label_units
 from assay.distillation import cache, seams
 from assay.engines.estimating import Estimating
 from assay.engines.layout import lay_out
@@ -30,16 +26,15 @@ from assay.engines.step import Step
 from assay.engines.threads import choose_threads
 from assay.errors import ConfigError
 from assay.layers.random import KeyedStreams
+from assay.misfits import refuse_batch_statistics, refuse_search
 from assay.optim import groups
 from assay.optim.schedule import Schedule
 from assay.quantizing import begin_quantizing
+from assay.rehearsal import rehearse
 from assay.targets import accepted, build
+from assay.trainers import make_trainer
 from assay.transfer import Report, published_weights, transfer
 from assay.transfer_files import TORCHVISION
-
-OVERFIT_EXAMPLES = 10
-FAST_STEPS = 2
-PROFILE_STEPS = 50
 
 
 class Parts:
@@ -74,8 +69,8 @@ class Parts:
         self.dataset = self._dataset()
         if earlier is not None:
             environment.refuse_other_data(earlier, self.dataset.digest)
-        self._rehearse(self.dataset)
-        self.spec = _with_label_units(self.dataset.spec, self.dataset.splits["train"])
+        self.trainer_keys |= rehearse(config["debug"], self.dataset, self.trainer_keys)
+        self.spec = with_label_units(self.dataset.spec, self.dataset.splits["train"])
         objective = build(config["loss"])
         if config["distillation"] is not None:
             objective = build(config["distillation"], objective)
@@ -83,7 +78,7 @@ class Parts:
         self.task, self.network = assemble(config, self.spec, objective)
         if config["regularization"] is not None:
             self.task.objective = build(config["regularization"], self.task.objective, self.network)
-        _refuse_batch_statistics(self.network, ranks)
+        refuse_batch_statistics(self.network, ranks)
         self.transferred = self._transferred(where)
         for member in seams.members(self.network):
             groups.freeze(member, config.get("freeze", []), config.get("freeze_batch_norm", "frozen"))
@@ -91,7 +86,7 @@ class Parts:
         decay, named = rates["layer_decay"], rates["groups"]
         self.factors = seams.of_members(self.network, lambda member: groups.factors(member, decay, named))
         if self.switches["optim"] == "lbfgs":
-            _refuse_search(self.trainer_keys["precision"], self.factors)
+            refuse_search(self.trainer_keys["precision"], self.factors)
         self.monitor, self.mode = self._watched()
         augments = [self._augment(node) for node in (config.get("augment") or {}).values()]
         self.augment = Chain(augments) if augments else None
@@ -106,7 +101,7 @@ class Parts:
         )
         self.data.setup()
         self._refuse_unknown_monitor()
-        self.trainer = self._trainer(where)
+        self.trainer = make_trainer(self.trainer_keys, config["debug"], ranks, where)
         self.narrowed = narrowing.begin(self, where)
         steps = self._steps_an_epoch() * self.trainer_keys["max_epochs"]
         limit = self.trainer_keys["max_steps"]
@@ -279,43 +274,6 @@ class Parts:
         here = self.trainer_keys["devices"] if self.ranks is not None else 1
         return choose_threads(self.config["threads"], self.network, self._one_batch(), size, here)
 
-    def _trainer(self, where: Path) -> pl.Trainer:
-        rehearsal = {"limit_val_batches": 1, "limit_test_batches": 1} if self.config["debug"] == "fast" else {}
-        keys = {key: value for key, value in self.trainer_keys.items() if key not in ("strategy", "num_nodes")}
-        keys["plugins"] = [LightningEnvironment()]  # not SLURM's, which would have its own idea of processes
-        if self.ranks is not None:  # Lightning sees one process on one device; what they say to each other is ours
-            device = self.ranks.device
-            keys |= {"accelerator": device.type, "devices": 1 if device.index is None else [device.index]}
-        trainer = build(
-            {**keys, **rehearsal},
-            logger=False,  # the recorder writes metrics.csv and W&B
-            enable_checkpointing=False,  # ours hold the TrainState
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,  # order is a function of (seed, epoch)
-            default_root_dir=where,
-            inference_mode=not self.sharded,  # what is gathered in it could not be trained with
-        )
-        # Signals have one owner: Lightning would leave after the batch, before what belongs to it is done.
-        trainer._signal_connector.register_signal_handlers = lambda: None
-        return trainer
-
-    def _rehearse(self, dataset: Any) -> None:
-        """debug=…: what the data and the length of a rehearsal are."""
-        debug = self.config["debug"]
-        if debug == "overfit":
-            few = some(dataset, "train", OVERFIT_EXAMPLES)
-            dataset.splits = {"train": few, "val": few, "test": few}
-            self.trainer_keys["max_epochs"] = max(100, self.trainer_keys["max_epochs"])
-        elif debug == "fast":
-            self.trainer_keys |= {
-                "max_epochs": min(1, self.trainer_keys["max_epochs"]),
-                "limit_train_batches": FAST_STEPS,
-            }
-        elif debug == "profile":
-            self.trainer_keys["max_steps"] = PROFILE_STEPS
-
     def _steps_an_epoch(self) -> int:
         """As Lightning reads ``limit_train_batches``: an integer is a number of steps, a float a share of them."""
         every = len(self.data.train_dataloader())
@@ -335,32 +293,3 @@ class Parts:
             self.network.train()
         if self.monitor not in names:
             raise ConfigError(f"monitor={self.monitor} is not measured; possible are {', '.join(names)}")
-
-
-def _refuse_batch_statistics(network: nn.Module, ranks: Ranks | None) -> None:
-    """Raises ConfigError if a layer would take the statistics of one process's rows for those of the batch."""
-    if ranks is not None and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()):
-        raise ConfigError(
-            "a batch normalisation in this network would see the rows of one process only: use trainer=auto, or "
-            "normalization=layer"
-        )
-
-
-def _refuse_search(precision: str, factors: Mapping[str, float]) -> None:
-    """Raises ConfigError if optim=lbfgs would search along a loss that float16 scales, or with several rates."""
-    if precision == "16-mixed":
-        raise ConfigError(
-            "optim=lbfgs searches along the loss, which trainer.precision=16-mixed scales: use bf16-mixed or 32-true"
-        )
-    if len(set(factors.values())) > 1:
-        raise ConfigError("optim=lbfgs has one rate for all weights: leave out optim.groups, or use another optimiser")
-
-
-def _with_label_units(spec: DataSpec, train: Examples) -> DataSpec:
-    """A number's mean and deviation on the training split, so that the task can learn it in units of its own."""
-    if spec.label.kind != "number":
-        return spec
-    values = train.column("label").double()
-    scale = float(values.std(correction=0))
-    label = replace(spec.label, center=float(values.mean()), scale=scale if scale > 0 else 1.0)
-    return DataSpec({**spec.fields, "label": label})
