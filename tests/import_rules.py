@@ -39,6 +39,8 @@ BESIDES = {
 }
 THIRD_PARTIES_OF_PARTS = {"torch", "numpy", "typing_extensions"}
 
+LOOP = ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.trainers", "assay.data.module")
+
 # Who may know a thing. Modules directly owned by preflight and train.py count as they do.
 KNOWN_BY = {
     "assay.run": (
@@ -64,8 +66,20 @@ KNOWN_BY = {
         "train",
     ),
     "omegaconf": ("assay.run", "assay.preflight", "assay.cli", "assay.composition", "assay.launch", "hydra_plugins"),
-    "pytorch_lightning": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.trainers", "assay.data.module"),
-    "lightning_fabric": ("assay.tasks", "assay.callbacks", "assay.engines.eager", "assay.trainers", "assay.data.module"),
+    "pytorch_lightning": (
+        "assay.tasks",
+        "assay.callbacks",
+        "assay.engines.eager",
+        "assay.trainers",
+        "assay.data.module",
+    ),
+    "lightning_fabric": (
+        "assay.tasks",
+        "assay.callbacks",
+        "assay.engines.eager",
+        "assay.trainers",
+        "assay.data.module",
+    ),
     "lightning": (),  # a second copy of the code, whose classes are not those of pytorch_lightning
     "assay.tasks": ("assay.tasks",),
 }

@@ -22,11 +22,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from assay import artifacts, folder
+from assay import artifacts, folder, parts
 from assay import run as running
 from assay.engines import checkpoint, checkpoints
 from assay.engines.eager import Eager
-from assay.parts import Parts
 from assay.preflight import Point
 from assay.review import wandb_record
 
@@ -74,7 +73,7 @@ def at(moment: Moment, end: Callable[[], None]) -> Generator[None]:
         path.with_name(path.name + checkpoint.SUFFIX).write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
 
     places: dict[str, tuple[Any, str, Callable[..., None] | None]] = {
-        "beginning": (Parts, "_trainer", None),
+        "beginning": (parts, "make_trainer", None),
         "step": (Eager, "training_step", None),
         "validation": (Eager, "validation_step", None),
         "writing": (checkpoint, "prepare", half_written),

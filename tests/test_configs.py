@@ -18,7 +18,7 @@ from assay.composition.rules import check_targets
 from assay.composition.signatures import describe, fits, like, parameters
 from assay.errors import ConfigError
 from assay.preflight import compose, drafts
-from assay.sweeps.identity import OWN_KEYS
+from assay.sweeps.ledger.identity import OWN_KEYS
 from assay.targets import ALLOWED
 from tests.covers import LISTS
 
@@ -33,12 +33,16 @@ KNOWN_FACTS = {fact for option in OPTIONS for fact in option.gives} | {
     "number",
     "rectified",
     "squashed",
+    "causal",
+    "kept_places",
+    "teaches_tags",
+    "teaches_tokens",
 }
 KINDS = {kind for option in CATALOGUE.groups["stem"].values() for kind in yaml.safe_load(option.path.read_text())}
 RUN_TIME = {  # what run.py completes a part with; everything else must be a key
     "input_size", "vocabulary_size", "padding_id", "spec", "objective", "params", "optimizer", "total_steps", "mode",
     "field", "folder", "config", "seed", "network", "tensor", "num_features", "spatial_dims", "inner", "monitor",
-    "label", "splits", "epoch_steps", "batches", "space", "trial",
+    "label", "splits", "epoch_steps", "batches", "space", "trial", "names",
 }  # fmt: skip
 
 
@@ -176,7 +180,7 @@ def test_extras_are_those_of_the_package():
 def test_models_give_what_they_read_and_return():
     for option in CATALOGUE.groups["model"].values():
         assert option.reads, f"{option.label} reads nothing"
-        assert "last" in option.gives
+        assert {"last", "estimator"} & set(option.gives)
 
 
 def test_data_give_a_kind_of_input():

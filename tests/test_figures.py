@@ -45,6 +45,12 @@ class Axes:
     def plot(self, x, y, **options):
         self.plots.append((options.get("label"), list(x), list(y)))
 
+    def barh(self, places, values, **options):
+        self.bars = list(values)
+
+    def set_yticks(self, places, names=(), **options):
+        self.names = list(names)
+
     def __getattr__(self, name):
         return lambda *arguments, **options: None
 
@@ -59,6 +65,8 @@ def drawn(monkeypatch):
 
     figure = SimpleNamespace(add_subplot=add_subplot, savefig=lambda *a, **k: None)
     monkeypatch.setattr(figures, "blank", lambda width, height, margins=None: figure)
+    for name in ("numbers", "names"):
+        monkeypatch.setattr(figures.scales, name, lambda *arguments, **options: None)
     return kept
 
 
@@ -118,3 +126,33 @@ def test_numbers_are_a_scatter(tmp_path):
     figures.write(tmp_path, SimpleNamespace(names=()), readings, "val/rmse")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["curves.png", "scatter.png"]
     assert opened(tmp_path / "figures" / "scatter.png")[1] > 50
+
+
+def readings_of_tags(names, sentences=300):
+    generator = torch.Generator().manual_seed(0)
+    label = torch.randint(0, len(names), (sentences, 12), generator=generator)
+    wrong = torch.rand(label.shape, generator=generator) < 0.2
+    return {
+        "label": label,
+        "prediction": torch.where(wrong, 0, label),
+        "probability": torch.rand(sentences, generator=generator),
+    }
+
+
+@pytest.mark.parametrize("names", [("O", *(f"B-a.long.name.of.type.{n}" for n in range(126))), ("NN", "VB"), ("O",)])
+def test_tags_are_a_bar_each_however_many_there_are(tmp_path, names):
+    readings = readings_of_tags(names)
+    figures.tags(readings, names, tmp_path / "tags.png")
+    (width, height), colours = opened(tmp_path / "tags.png")
+    assert min(width, height) > 100
+    assert colours > 20
+
+
+def test_bars_of_tags_are_the_commonest_types_with_their_f1(drawn, tmp_path):
+    names = ("O", "B-rare", "B-common")
+    label = torch.tensor([[2, 0, 2], [2, 0, 1]])
+    prediction = torch.tensor([[2, 0, 0], [2, 1, 1]])
+    figures.tags({"label": label, "prediction": prediction}, names, tmp_path / "tags.png")
+    (axes,) = drawn
+    assert axes.bars == [pytest.approx(4 / 5), pytest.approx(2 / 3)]
+    assert axes.names == ["common  3", "rare  1"]

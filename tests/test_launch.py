@@ -99,7 +99,8 @@ def test_the_overrides_give_the_same_config_again(runs):
 @pytest.fixture
 def swept(tmp_path, monkeypatch):
     """The points that a sweep would run, as its strategy gives them to a course."""
-    from assay.sweeps import course, snapshot
+    from assay.sweeps import course
+    from assay.sweeps.ledger import snapshot
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(snapshot, "parts", lambda config_dir: {"conf": ROOT / "conf" / "launcher"})
@@ -144,7 +145,7 @@ def test_file_names_in_a_sweep(swept, tmp_path):
 
 
 def test_what_is_said_to_a_sweep_reaches_no_run(swept):
-    from assay.sweeps.identity import OWN_KEYS
+    from assay.sweeps.ledger.identity import OWN_KEYS
 
     assert train("model=mlp", "seeds=2", "sweep.jobs=1", "sweep.on_error=stop", "launcher=local", "search=grid") == 0
     for config, overrides, _ in swept:

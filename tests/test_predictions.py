@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from PIL import Image
 
 from assay import predictions
 from assay.contracts import DataSpec, Field
+from assay.data.examples import Examples, Ragged
+from assay.layers.outputs import Softmax
 from assay.tasks.classification import Classification
 from assay.tasks.regression import Regression
+from assay.tasks.tagging import Tagging
 
 
 def written(tmp_path, task, readings):
@@ -171,3 +175,42 @@ def test_thumbnails_are_small_and_keep_their_proportions(shape, size):
     image = opened(predictions.thumbnail(torch.rand(shape)))
     assert (image.shape[1], image.shape[0]) == size
     assert image.ndim == (2 if shape[0] == 1 else 3)
+
+
+def tagging():
+    fields = {"source": Field("ids", (None,), 6, 0), "label": Field("tags", (None,), 3, -1, ("O", "B-to", "I-to"))}
+    readings = {
+        "index": torch.tensor([1, 0]),
+        "label": torch.tensor([[0, 1, 2], [1, -1, -1]]),
+        "prediction": torch.tensor([[0, 1, 0], [1, -1, -1]]),
+        "probability": torch.tensor([0.25, 0.5]),
+        "loss": torch.tensor([3.0, 0.125]),
+    }
+    return Tagging(DataSpec(fields), torch.nn.Identity(), Softmax), fields["source"], readings
+
+
+def test_tags_of_a_sentence_are_one_answer(tmp_path):
+    task, _, readings = tagging()
+    first, second = written(tmp_path, task, readings)
+    assert first == {
+        "id": "1",
+        "target": "O B-to I-to",
+        "prediction": "O B-to O",
+        "probability": "0.250000",
+        "loss": "3",
+    }
+    assert (second["target"], second["prediction"], second["probability"]) == ("B-to", "B-to", "0.500000")
+
+
+def test_the_hardest_sentences_have_their_words(tmp_path):
+    task, source, readings = tagging()
+    columns = {"source": Ragged.join([[5], [2, 3, 4]], 0)}
+    words = SimpleNamespace(
+        show=lambda ids: " ".join("_?abcd"[number] for number in ids.tolist() if number), to_json=dict
+    )
+    path = tmp_path / "hardest.json"
+    predictions.write_hardest(path, task, readings, Examples(columns, torch.arange(2)), source, words)
+    first, second = json.loads(path.read_text())["examples"]
+    assert (first["id"], first["tokens"], first["prediction"]) == (1, ["a", "b", "c"], "O B-to O")
+    assert (first["probability"], first["loss"], "answers" in first) == (0.25, 3.0, False)
+    assert second["tokens"] == ["d"]

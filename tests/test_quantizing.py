@@ -64,7 +64,8 @@ def test_what_was_tested_is_what_is_saved(static, capsys):
     data.setup()
     opened = artifacts.load(static.folder / "artifact")
     test = data.splits["test"]
-    found = artifacts.outputs(opened, {"source": test.columns["source"].__class__(test.column("source"))}, len(test))["log_probs"]
+    columns = {"source": test.columns["source"].__class__(test.column("source"))}
+    found = artifacts.outputs(opened, columns, len(test))["log_probs"]
     by_id = {int(row["id"]): float(row["probability"]) for row in rows}
     best = dict(zip(test.index.tolist(), found.exp().amax(-1).tolist(), strict=True))
     assert best == pytest.approx(by_id, abs=1e-4)

@@ -68,6 +68,9 @@ def test_the_readme_shows_commands():
     assert len([one for one in found if one.startswith(TRAIN)]) > 5
 
 
+PUBLISHED = ("atis", "conll2000", "ptb", "tiny_shakespeare")
+
+
 @pytest.fixture
 def user(tmp_path, monkeypatch):
     """A folder with the files that the README's commands speak of."""
@@ -78,6 +81,9 @@ def user(tmp_path, monkeypatch):
     for name in ("adult.csv", "adult-test.csv"):
         (tmp_path / name).write_text("age,sex,income\n" + "40,f,high\n?,m,low\n" * 20)
     (tmp_path / "digit.png").write_bytes(b"")
+    (tmp_path / "mine.conll").write_text("show O\nboston B-city\n\n" * 20)
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "one.txt").write_text("a text\n" * 200)
     from PIL import Image
 
     for name in ("cat", "dog"):
@@ -93,10 +99,11 @@ def test_a_training_command_passes_every_check(user, command):
     argv = words[words.index("train" if words[0] == "assay" else "train.py") + 1 :]
     if any("fashion_mnist" in word for word in argv):
         argv.append("data_dir=.")  # it would be downloaded
-    if "experiment=textcnn_mr" in argv:
+    needed = ["mr"] if "experiment=textcnn_mr" in argv else [name for name in PUBLISHED if f"data={name}" in argv]
+    if needed:
         argv += DOWNLOADS
-        if not at_hand("mr"):
-            pytest.skip("needs the files of mr")
+        if not all(map(at_hand, needed)):
+            pytest.skip(f"needs the files of {', '.join(needed)}")
     points = check(argv)
     assert points
     if "-m" in argv:

@@ -21,6 +21,7 @@ import hashlib
 import json
 import platform
 from datetime import date
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -63,8 +64,9 @@ def answers(folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     dataset.setup()
     artifact = artifacts.load(find_artifact(str(folder)))
     splits = {name: dataset.splits[name] for name in ("val", "test")}
+    answers = partial(artifacts.outputs, artifact)
     return {
-        name: (artifacts.outputs(artifact, {"source": Dense(split.column("source"))})["log_probs"], split.column("label"))
+        name: (answers({"source": Dense(split.column("source"))})["log_probs"], split.column("label"))
         for name, split in splits.items()
     }
 

@@ -24,7 +24,7 @@ from assay import preflight
 from assay.callbacks.pruning import Reports
 from assay.composition.compose import composer_of
 from assay.folder import write_json
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.search.made import strategy
 from assay.sweeps.search.pruners import TRIAL
 from assay.sweeps.start import planned

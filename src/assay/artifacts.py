@@ -66,8 +66,10 @@ def save(
     card: Mapping[str, Any],
     quantization: Quantization | None = None,
 ) -> None:
-    """Writes ``folder`` whole: first under another name, then renamed. Quantised weights go there as integers; artifacts
-    that the preprocessing needs (``within``: name -> folder) lie inside, and it finds them there (``opened(folder)``)."""
+    """Writes ``folder`` whole: first under another name, then renamed. Quantised weights go there as integers.
+
+    Artifacts that the preprocessing needs (``within``: name -> folder) lie inside, where ``opened(folder)`` finds them.
+    """
     weights, fact = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}, None
     if quantization is not None:
         weights, fact = encode(weights, {name for name, _ in network.named_parameters()}, quantization)
@@ -195,5 +197,6 @@ def outputs(artifact: Artifact, columns: Mapping[str, Any], batch_size: int = 25
         positions = torch.arange(start, min(start + batch_size, count))
         batch = {name: column.gather(positions) for name, column in columns.items()}
         batch = {name: x.to(kind) if x.is_floating_point() else x for name, x in batch.items()}
-        kept.append(artifact.task.answers(artifact.network({**batch, "index": positions})))
+        batch["index"] = positions
+        kept.append(artifact.task.answers(artifact.network(batch), batch))
     return join(kept) if kept else {}

@@ -22,7 +22,7 @@ from assay.environment import processor, versions
 from assay.errors import ConfigError
 from assay.folder import write_json
 
-GROUPS = ("step", "start", "loader", "checkpoint", "refusal", "distillation", "sweep")
+GROUPS = ("step", "start", "loader", "checkpoint", "refusal", "distillation", "crf", "generation", "sweep")
 TABLE = ("<!-- bench -->", "<!-- /bench -->")
 _ROUNDED = 4
 

@@ -50,6 +50,32 @@ def _evaluate(arguments: list[str]) -> int:
     return evaluate_command(run=given.run, overrides=given.overrides)
 
 
+def _generate(arguments: list[str]) -> int:
+    parser = _Parser(
+        "assay generate",
+        description="A language model goes on with a text: drawn token by token, unless --greedy or --beam choose. "
+        "The same seed writes the same text.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder or artifact of task=lm, or latest")
+    parser.add_argument("--prompt", metavar="TEXT", default="", help="a text, a text file, or - for stdin; else none")
+    parser.add_argument("--tokens", metavar="N", type=int, default=200, help="to write at most; default: 200")
+    parser.add_argument("--temperature", metavar="T", type=float, help="below 1 safer, above 1 bolder; default: 1")
+    parser.add_argument("--top-k", metavar="K", type=int, help="draw from the K likeliest tokens")
+    parser.add_argument("--top-p", metavar="P", type=float, help="from the fewest whose probabilities sum to P")
+    parser.add_argument("--seed", metavar="N", type=int, help="of what is drawn; default: 0")
+    parser.add_argument("--greedy", action="store_true", help="the likeliest token, each time")
+    parser.add_argument(
+        "--beam", metavar="WIDTH", type=int, help="the likeliest text that a search of this width finds"
+    )
+    parser.add_argument("--length-penalty", metavar="A", type=float, help="of a beam; above 0 prefers longer texts")
+    parser.add_argument("--samples", metavar="N", type=int, default=1, help="texts; of a beam the N best")
+    parser.add_argument("--stop", metavar="TEXT", default="", help=r"end before this; \n is a line break")
+    given = parser.parse_args(arguments)
+    from assay.generate import generate_command
+
+    return generate_command(**vars(given))
+
+
 def _export(arguments: list[str]) -> int:
     parser = _Parser(
         "assay export",
@@ -179,7 +205,7 @@ def _table(arguments: list[str]) -> int:
     parser.add_argument("--format", choices=("terminal", "csv", "markdown", "latex"), help="csv: with all digits")
     parser.add_argument("--output", metavar="FILE", help="instead of stdout; .csv, .md, .tex choose the format")
     given = parser.parse_args(arguments)
-    from assay.sweeps.table import table_command
+    from assay.sweeps.tables.table import table_command
 
     return table_command(**vars(given))
 
@@ -233,8 +259,9 @@ def _rerun(arguments: list[str]) -> int:
 def _clean(arguments: list[str]) -> int:
     parser = _Parser(
         "assay clean",
-        description="Frees disk: deletes checkpoints that finished runs need no more, and W&B's scratch once it is "
-        "uploaded. best.ckpt, artifact/, config, metrics and predictions stay. Shows what goes, and asks.",
+        description="Frees disk: deletes checkpoints that finished runs and stages of chains need no more, W&B's "
+        "scratch once it is uploaded, and kept answers of teachers that are gone (with --older-than, those that no run "
+        "has opened for so long). best.ckpt, artifact/, config, metrics and predictions stay. Shows what goes, asks.",
     )
     parser.add_argument("path", metavar="PATH", nargs="?", default="outputs", help="a run, or a folder of runs")
     parser.add_argument("--older-than", metavar="AGE", help="only runs unchanged for so long: 12h, 7d, 4w")
@@ -261,6 +288,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str, str]] = {
     "train": (_train, "[switch=option …] [key=value …]", "train one model, or with -m every combination"),
     "resume": (_resume, "RUN", "go on with a run that was stopped, killed or moved"),
     "predict": (_predict, "RUN INPUT…", "the outputs of a trained model for new inputs"),
+    "generate": (_generate, "RUN [--prompt TEXT]", "go on with a text, by a trained language model"),
     "export": (_export, "RUN", "ONNX and other files that run without Assay"),
     "evaluate": (_evaluate, "RUN [data=…]", "the scores of a trained model"),
     "runs": (_runs, "[PATH] [--where EXPR…]", "list runs: what varied, what came of it"),

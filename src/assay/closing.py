@@ -10,6 +10,7 @@ from torch import Tensor
 
 from assay import artifacts, costing, environment, experiments, figures, folder, narrowing, predictions, screens
 from assay.assemble import assemble
+from assay.contracts import Estimator
 from assay.data.dataset import some
 from assay.data.examples import Examples
 from assay.distillation import seams
@@ -162,6 +163,8 @@ def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:
     """The setting that would train on; None where more would not help."""
     history, best = recorder.history, recorder.best_epoch
     if not parts.total or module.number < parts.total or parts.config["debug"] != "none":
+        return None
+    if isinstance(parts.network, Estimator) and len(history) < 2:  # counting once may be all there is to do
         return None
     if history.get(best) in (score for epoch, score in history.items() if epoch < best):  # as good before
         return None

@@ -69,6 +69,15 @@ def source_digest() -> str:
 
 def write_source(folder: Path) -> dict[str, Any]:
     """``source.patch``: the uncommitted difference, 5 MB at most; returns the commit and what was left out."""
+    facts, patch = source()
+    if patch is not None:
+        (folder / "source.patch").write_text(patch, encoding="utf-8", errors="surrogateescape")
+    return dict(facts)
+
+
+@cache
+def source() -> tuple[dict[str, Any], str | None]:
+    """What git says of the source, asked once in a process, and the uncommitted difference, without secrets."""
     from assay.review.redact import redact_text
 
     here = Path(__file__).resolve().parent
@@ -81,21 +90,19 @@ def write_source(folder: Path) -> dict[str, Any]:
         return done.stdout
 
     if "site-packages" in here.parts:
-        return {"commit": None}
+        return {"commit": None}, None
     status_ = git("status", "--porcelain=v2", "--branch", "--untracked-files=no")
     if status_ is None:
-        return {"commit": None}
+        return {"commit": None}, None
     lines = status_.decode(errors="replace").splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), None)
     facts: dict[str, Any] = {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
-    if facts["dirty"]:
-        patch = git("diff", "HEAD") or b""
-        if len(patch) <= PATCH_BYTES:
-            text = redact_text(patch.decode("utf-8", errors="surrogateescape"))
-            (folder / "source.patch").write_text(text, encoding="utf-8", errors="surrogateescape")
-        else:
-            facts["patch"] = f"left out: {len(patch)} bytes, {PATCH_BYTES} at most"
-    return facts
+    if not facts["dirty"]:
+        return facts, None
+    patch = git("diff", "HEAD") or b""
+    if len(patch) > PATCH_BYTES:
+        return {**facts, "patch": f"left out: {len(patch)} bytes, {PATCH_BYTES} at most"}, None
+    return facts, redact_text(patch.decode("utf-8", errors="surrogateescape"))
 
 
 def describe(

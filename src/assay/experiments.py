@@ -18,7 +18,7 @@ from assay.composition.published import Figure
 from assay.lifecycle import records as reading
 from assay.lifecycle.records import Record
 from assay.screens import lower_is_better
-from assay.sweeps.statistics import Estimate, Score, estimate
+from assay.sweeps.tables.statistics import Estimate, Score, estimate
 
 REACHED, WITHIN, BELOW = "reached", "within the interval", "below"
 

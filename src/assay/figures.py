@@ -9,15 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from assay import scales
+
 MOST_CLASSES = 40  # above this a confusion matrix is a grey square
 
 
 def write(where: Path, task: Any, readings: Mapping[str, Tensor], monitor: str) -> None:
-    """``figures/curves.png`` and ``figures/confusion.png`` (classes) or ``figures/scatter.png`` (numbers)."""
+    """``figures/curves.png``, and ``figures/confusion.png`` (classes), ``scatter.png`` (numbers) or ``tags.png``."""
     folder = where / "figures"
     folder.mkdir(exist_ok=True)
     curves(where / "metrics.csv", folder / "curves.png", monitor)
-    if "prediction" in readings:
+    if "probability" in readings and task.names:
+        tags(readings, task.names, folder / "tags.png")
+    elif "prediction" in readings:
         scatter(readings, folder / "scatter.png")
     elif readings["label"].dim() == 1 and len(task.names) <= MOST_CLASSES:
         confusion(readings, task.names, folder / "confusion.png")
@@ -58,9 +62,9 @@ def curves(metrics: Path, path: Path, monitor: str) -> None:
             axes.plot(
                 *zip(*points[name], strict=True), label=name, linewidth=1.4, marker="." if len(points[name]) < 3 else ""
             )
-        axes.set(ylabel=title, xlabel="optimiser steps" if position == len(panels) else "")
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
+        if names != [title]:
+            axes.legend(frameon=False)
+        scales.numbers(axes, "optimiser steps" if position == len(panels) else "", title)
     figure.savefig(path, dpi=110)
 
 
@@ -70,9 +74,10 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
     predicted = readings["log_probs"].argmax(-1)
     matrix = torch.bincount(readings["label"] * size + predicted, minlength=size * size).reshape(size, size)
     side = max(4.0, 0.42 * size + 1.5)
-    shown = [name if len(name) <= 14 else name[:13] + "…" for name in names]
+    shown = [_short(name, 14) for name in names]
     longest = max(map(len, shown))
-    figure = blank(side, side, (0.55 + 0.09 * longest, 0.6 + 0.065 * longest))
+    left, under = 0.55 + 0.09 * longest, 0.6 + 0.065 * longest
+    figure = blank(side, side, (left, under))
     axes = figure.add_subplot()
     shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
@@ -81,10 +86,33 @@ def confusion(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path
             if matrix[row, column]:
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, int(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(size), shown, rotation=45, ha="right")
-    axes.set_yticks(range(size), shown)
-    axes.set(xlabel="predicted", ylabel="target")
+    scales.names(axes, shown, "predicted", "target", left=left, under=under)
     figure.savefig(path, dpi=110)
+
+
+def tags(readings: Mapping[str, Tensor], names: tuple[str, ...], path: Path) -> None:
+    """F1 of the commonest types of spans, or of the commonest tags where tags mark no spans: a bar each, with how many
+    of them there are."""
+    from assay.metrics.spans import by_name
+
+    found = by_name(readings["label"], readings["prediction"], names)
+    order = sorted(range(len(found.names)), key=lambda place: -found.there[place])[:MOST_CLASSES]
+    shown = [f"{_short(found.names[place], 28)}  {found.there[place]:,}" for place in order]
+    scores = [2 * found.right[place] / max(found.there[place] + found.found[place], 1) for place in order]
+    figure = blank(7, 0.22 * len(order) + 0.9, (0.3 + 0.075 * max(map(len, shown), default=1), 0.5))
+    axes = figure.add_subplot()
+    axes.barh(range(len(order)), scores, height=0.7)
+    axes.set_yticks(range(len(order)), shown, fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    left = len(found.names) - len(order)
+    axes.set_xlabel(f"F1 on the test split{f', the {len(order)} commonest of {len(found.names)}' if left else ''}")
+    axes.grid(alpha=0.3, axis="x")
+    figure.savefig(path, dpi=110)
+
+
+def _short(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def scatter(readings: Mapping[str, Tensor], path: Path) -> None:

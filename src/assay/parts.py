@@ -136,7 +136,10 @@ class Parts:
 
     @property
     def parameters(self) -> int:
-        return sum(p.numel() for p in seams.deployed(self.network).parameters())
+        """Of the network that is kept; of one that is fitted by counting, the numbers that it keeps."""
+        network = seams.deployed(self.network)
+        own = network.buffers() if isinstance(network, Estimator) else network.parameters()
+        return sum(p.numel() for p in own)
 
     @property
     def frozen(self) -> int:
@@ -156,7 +159,7 @@ class Parts:
     def make_step(self) -> Step | Estimating:
         config = self.config
         if isinstance(self.network, Estimator):
-            return Estimating(self.task, self.network, build(config["optim"], []))
+            return Estimating(self.task, self.network, build(self._optim(), []))
         optimizer = self.make_optimizer(self.network, self.task.objective)
         schedule = None
         if config["scheduler"] is not None:
@@ -178,8 +181,12 @@ class Parts:
 
     def make_optimizer(self, network: nn.Module, objective: nn.Module) -> Any:
         """Of what trains of the two, each parameter with its own rate."""
-        own = {key: value for key, value in self.config["optim"].items() if key not in ("layer_decay", "groups")}
+        own = self._optim()
         return build(own, groups.parameter_groups(network, objective, own["lr"], self.factors))
+
+    def _optim(self) -> dict[str, Any]:
+        """The optimiser's own keys."""
+        return {key: value for key, value in self.config["optim"].items() if key not in ("layer_decay", "groups")}
 
     def _augment(self, node: Mapping[str, Any]) -> Any:
         make = build(node)

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assay import artifacts
+from assay import artifacts, predicted_tags
 from assay.errors import ConfigError
 from assay.export.opened import Exported, export_folder
 from assay.folder import find, find_artifact, read_config
 
 FORMATS = ("table", "csv", "jsonl")
+TEXTS = 8  # scored at a time by a language model, which has a number for each word of the vocabulary at each position
 
 
 class Predictor:
@@ -34,7 +35,9 @@ class Predictor:
         return self.artifact.card
 
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
-        """One row per input: ``prediction``, and for classes ``probability`` and ``probabilities`` by name.
+        """One row per input: ``prediction``, and for classes ``probability`` and ``probabilities`` by name; for tags
+        ``prediction`` and ``probabilities`` are lists, as is ``tokens`` (:func:`assay.predicted_tags.rows`). Of a
+        language model ``tokens`` and how well it foretold them: ``perplexity``, ``log_loss``, and bits.
 
         Args:
             inputs: one or several of what the data set holds: image files, arrays or Pillow images; texts; rows as
@@ -46,14 +49,36 @@ class Predictor:
             inputs = [inputs]
         return self._rows(list(inputs))
 
+    def generate(self, prompt: str = "", **asked: Any) -> list[dict[str, Any]]:
+        """Texts that a language model writes after ``prompt``: ``text`` and ``tokens`` of each.
+
+        Example:
+            ``assay.load("latest").generate("ROMEO:", tokens=200, temperature=0.8)[0]["text"]``
+        Args:
+            prompt: an empty one is the beginning of a text.
+            asked: tokens, temperature, top_k, top_p, seed, greedy, beam, length_penalty, samples, stop, as
+                :class:`assay.generate.Request` has them.
+        Raises:
+            ConfigError: this is no language model, or a value is outside its range.
+        """
+        from assay.generate import Request, language_model, write
+
+        request = Request(prompt, **asked)
+        return write(language_model(self.artifact, "this"), request)
+
     def _rows(self, raws: list[Any]) -> list[dict[str, Any]]:
         if not raws:
             return []
         task: Any = self.artifact.task
         if isinstance(self.artifact, artifacts.Artifact):
-            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws))
+            few = {"batch_size": TEXTS} if self.artifact.spec.label.kind == "tokens" else {}
+            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws), **few)
         else:
             outputs = self.artifact.outputs(self.artifact.column(raws))
+        if hasattr(task, "rows"):
+            return task.rows(outputs)
+        if "each" in outputs:
+            return predicted_tags.rows(task, outputs, list(map(self.artifact.preprocessing.words, raws)))
         if "prediction" in outputs:
             return [{"prediction": value} for value in outputs["prediction"].tolist()]
         log_probs = outputs["log_probs"]
@@ -98,11 +123,13 @@ def predict_command(run: str, inputs: list[str], format: str = "table", output: 
 
 
 def render(rows: list[dict[str, Any]], format: str) -> str:
-    """Rows as an aligned table, CSV (a column per class), or JSON lines."""
+    """Rows as an aligned table, CSV (a column per class; of tags a row per word), or JSON lines."""
     if format not in FORMATS:
         raise ConfigError(f"--format {format} is not one of {', '.join(FORMATS)}")
     if format == "jsonl":
         return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    if format == "csv" and predicted_tags.is_tagged(rows[0]):
+        return predicted_tags.as_csv(rows)
     if format == "csv":
         text = io.StringIO()
         classes = list(rows[0].get("probabilities", {}))
@@ -112,12 +139,27 @@ def render(rows: list[dict[str, Any]], format: str) -> str:
         for row in rows:
             writer.writerow([*(row[key] for key in simple), *(row["probabilities"][name] for name in classes)])
         return text.getvalue().rstrip("\n")
-    cells = [["id", "prediction", *(["probability"] if "probability" in rows[0] else [])]]
+    if "prediction" not in rows[0]:  # of a language model: how well it foretold each text
+        cells = [[name.replace("_", " ") for name in rows[0]], *([_cell(one) for one in row.values()] for row in rows)]
+        return _aligned(cells)
+    more = [name for name in ("probability", "intent", "intent_probability") if name in rows[0]]
+    cells = [["id", "prediction", *(name.replace("_", " ") for name in more)]]
     for row in rows:
-        prediction = row["prediction"] if isinstance(row["prediction"], str) else f"{row['prediction']:.6g}"
-        shown = str(row["id"])
-        shown = shown if len(shown) <= 60 else shown[:59] + "…"
-        cells.append([shown, prediction, *([f"{row['probability']:.4f}"] if "probability" in row else [])])
+        prediction = row["prediction"]
+        if predicted_tags.is_tagged(row):
+            prediction = predicted_tags.pairs(row)
+        elif not isinstance(prediction, str):
+            prediction = f"{prediction:.6g}"
+        cells.append([_cell(row["id"]), prediction, *(_cell(row[name]) for name in more)])
+    return _aligned(cells)
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _aligned(cells: list[list[str]]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
@@ -149,7 +191,7 @@ def evaluate_command(run: str, overrides: list[str]) -> int:
     _refuse_other(dataset.spec, trained, run)
     split = dataset.splits["test"]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    size = config["data"]["batch_size"]
+    size = getattr(dataset, "evaluation_batch_size", None) or config["data"]["batch_size"]
     loader = MemoryLoader(split, len(split) if size == "full" else size, accumulate=None)
     scores, _ = evaluate(artifact.task, artifact.network, loader, device)
     width = max(map(len, scores))

@@ -22,6 +22,7 @@ from assay.data.preprocessing import Preprocessing
 from assay.folder import write_json
 
 COLUMNS = ("id", "target", "prediction", "probability", "loss")
+WINDOW_COLUMNS = ("id", "tokens", "perplexity", "loss")  # of a language model
 HARDEST = 24
 FORMAT = 1
 _SIDE = 64  # pixels of a thumbnail
@@ -31,16 +32,42 @@ _ANSWERS = 3  # the likeliest ones
 
 
 def write(path: Path, task: Any, readings: Mapping[str, Tensor]) -> None:
-    """Rows in the order of the split. ``probability`` is the predicted answer's; empty for numbers."""
+    """Rows in the order of the split. ``probability`` is the predicted answer's; empty for numbers. Tags of a sentence
+    are joined by spaces, and answered as one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if "tokens" in readings:
+        _write_windows(path, readings)
+        return
     names, probabilities = task.table(readings["log_probs" if "log_probs" in readings else "prediction"])
     targets = task.target_names(readings["label"])
+    if "probability" in readings:
+        probabilities = readings["probability"].tolist()
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for row, (index, loss) in enumerate(zip(readings["index"].tolist(), readings["loss"].tolist(), strict=True)):
             probability = f"{probabilities[row]:.6f}" if probabilities else ""
             writer.writerow([index, targets[row], names[row], probability, f"{loss:.6g}"])
+
+
+def _write_windows(path: Path, readings: Mapping[str, Tensor]) -> None:
+    """Of a language model a row for each window of text: how many of its tokens were asked for, and their mean loss."""
+    read = _by_token(readings)
+    columns = [read[name].tolist() for name in ("index", "tokens", "prediction", "loss")]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(WINDOW_COLUMNS)
+        writer.writerows(
+            [i, n, f"{perplexity:.6g}", f"{loss:.6g}"] for i, n, perplexity, loss in zip(*columns, strict=True)
+        )
+
+
+def _by_token(readings: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Of a language model the mean loss of each window's tokens, and as ``prediction`` its perplexity."""
+    if "tokens" not in readings:
+        return readings
+    loss = readings["loss"].double() / readings["tokens"].clamp(min=1)
+    return {**readings, "loss": loss, "prediction": loss.exp()}
 
 
 def write_hardest(
@@ -56,18 +83,21 @@ def write_hardest(
     Args:
         path: of the JSON file. Each example has id, target, prediction, probability and loss as in test.csv, the
             likeliest ``answers`` where there are classes, and one of ``image`` (a PNG as a data URI), ``text`` and
-            ``row`` (column and value, each).
+            ``row`` (column and value, each); with tags also ``tokens``, the words that they belong to.
         readings: of the split, in any order.
         examples: the split.
         source: the field of its inputs.
         preprocessing: the data set's own.
     """
+    readings = _by_token(readings)
     loss = torch.where(readings["loss"].isnan(), torch.inf, readings["loss"])
     worst = loss.argsort(descending=True, stable=True)[:HARDEST]
     chosen = {name: value[worst] for name, value in readings.items()}
     answers = chosen["log_probs" if "log_probs" in chosen else "prediction"]
     names, probabilities = task.table(answers)
     targets = task.target_names(chosen["label"])
+    if "probability" in chosen:
+        probabilities = chosen["probability"].tolist()
     numbers: list[int] = chosen["index"].tolist()
     places = {number: place for place, number in enumerate(examples.index.tolist())}
     inputs = examples.gather(torch.tensor([places[number] for number in numbers], dtype=torch.int64))["source"]
@@ -82,7 +112,10 @@ def write_hardest(
             likeliest = chosen["log_probs"][row].exp().topk(min(_ANSWERS, len(task.names)))
             shares, classes = likeliest.values.tolist(), likeliest.indices.tolist()
             one["answers"] = [[task.names[i], round(p, 6)] for i, p in zip(classes, shares, strict=True)]
-        found.append({**one, **shown(inputs[row], source, preprocessing, plain)})
+        look = shown(inputs[row], source, preprocessing, plain)
+        if "probability" in chosen and source.kind == "ids":  # of tags
+            look |= {"tokens": preprocessing.show(inputs[row]).split(" ")}
+        found.append({**one, **look})
     facts = {"format": FORMAT, "split": "test", "count": len(readings["index"]), "examples": found}
     write_json(path, facts)
 

@@ -26,7 +26,7 @@ from assay.composition.points import Draft
 from assay.errors import ConfigError
 from assay.loops import start as loops
 from assay.sweeps.axes import implied
-from assay.sweeps.identity import OWN_KEYS
+from assay.sweeps.ledger.identity import OWN_KEYS
 
 
 @dataclass

@@ -315,13 +315,15 @@ class Job:
     def _first_screen(self, note: str | None) -> None:
         parts, label = self.parts, self.parts.spec.label
         classes = None
-        if label.kind == "class":
-            shares = torch.bincount(parts.labels("train").long(), minlength=label.size or 1).double()
+        if label.kind in ("class", "tags"):
+            target = parts.labels("train").long()
+            shares = torch.bincount(target[target >= 0], minlength=label.size or 1).double()
             classes = (int(label.size or 0), float(shares.max() / shares.sum()))
         text = screens.first(
             data=parts.switches["data"],
             sizes={name: len(split) for name, split in parts.dataset.splits.items()},
             classes=classes,
+            called="tags" if label.kind == "tags" else "classes",
             notes=[*parts.dataset.notes, *parts.notes],
             model=parts.switches["model"],
             parameters=parts.parameters,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-LOWER_IS_BETTER = ("loss", "error", "mae", "rmse", "perplexity")
+LOWER_IS_BETTER = ("loss", "error", "mae", "rmse", "perplexity", "bits_per_token", "bits_per_character")
 
 INPUTS = {"image": "IMAGE.png", "ids": "'a text'", "table": "TABLE.csv", "sequence": "STEPS.csv"}
 """What `assay predict` is given, by the kind of the source."""
@@ -43,12 +43,14 @@ def first(
     folder: Path,
     log: str,
     frozen: int = 0,
+    called: str = "classes",
 ) -> str:
-    """Data, model, device, folder and where the log goes. ``classes`` is their number and the commonest one's share."""
+    """Data, model, device, folder and where the log goes. ``classes`` is their number and the commonest one's share;
+    ``called`` is what they are."""
     splits = " · ".join(f"{count(size)} {split}" for split, size in sizes.items())
     line = f"{data}: {splits}"
     if classes is not None:
-        line += f" · {classes[0]} classes, the commonest {100 * classes[1]:.1f} %"
+        line += f" · {classes[0]} {called}, the commonest {100 * classes[1]:.1f} %"
     lines = [line, *(f"  {note}" for note in notes)]
     size = f"{count(parameters)} parameters" + (f", {count(frozen)} of them frozen" if frozen else "")
     lines.append(f"{model}: {size} · {optimizer} · {device}, {threads} thread{'s' * (threads > 1)}")

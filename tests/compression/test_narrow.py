@@ -27,6 +27,7 @@ HEAVY = [
 ]
 MORE = [
     Case("transformer", "sequence", ("normalization=none", "model.positions=learned")),
+    Case("transformer", "sequence", ("normalization=none", "model.positions=rotary", "model.query_key_norm=true")),
     Case("resnet", "image", ("model.shortcut=projection", "model.depth=14")),
     Case("cnn", "image", ("model.convolutions=2", "model.kernel_size=2", "normalization=batch")),
     Case("mlp", "vector", ("model.hidden_sizes=[9,7,5]", "normalization=batch", "activation=prelu")),
@@ -69,7 +70,7 @@ def name_slopes(made):
 
 def given(case):
     x, mask = batch(case)
-    return {"source": (x if case.kind == "ids" else x.double(), mask)}
+    return {"source": (x if case.counted else x.double(), mask)}
 
 
 def chosen(groups, share=0.6, seed=3):

@@ -57,3 +57,20 @@ def test_numbers(capsys, tmp_path):
     for part in ("label: number", "mean", "deviation", "3 features: 2 numbers, 1 categories"):
         assert part in out
     assert write_texts(tmp_path / "b.csv")
+
+
+def test_tags(capsys, tmp_path):
+    path = tmp_path / "sentences.conll"
+    path.write_text("".join(f"from O\nnew B-city\nyork I-city\nat O\nnoon{n} B-time\n\n" for n in range(40)))
+    out = shown(capsys, "tagged_file", {"_target_": "assay.data.tagged_file.tagged_file", "path": str(path)})
+    lines = out.splitlines()
+    table = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert table["sentences"] == ["32", "4", "4"]
+    assert table["tags"] == ["160", "20", "20"]
+    assert table["spans"] == ["64", "8", "8"]
+    assert table["city"][:2] == ["32", "(50.0%)"]
+    place = next(number for number, line in enumerate(lines) if line.startswith("example "))
+    words, tags = lines[place + 1 : place + 3]
+    assert words.split()[:4] == ["from", "new", "york", "at"]
+    assert tags.split()[:4] == ["O", "B-city", "I-city", "O"]
+    assert words.index("new") == tags.index("B-city")  # one under the other

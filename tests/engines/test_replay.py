@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import assay
-from assay.contracts import Encoded
+from assay.contracts import DataSpec, Encoded, Field
 from assay.data.augment.mixup import Mixup
 from assay.data.loaders import MemoryLoader
 from assay.engines import checkpoint, replay
@@ -18,10 +18,12 @@ from assay.engines.replay import Culprit
 from assay.engines.step import Step
 from assay.layers.normalization import batch as batch_norm
 from assay.layers.random import Dropout, KeyedStreams, name_layers
+from assay.layers.stems.embedding import Embedding
 from assay.losses.cross_entropy import CrossEntropy
 from assay.optim.ema import ExponentialAverage
 from assay.optim.schedule import Schedule
 from assay.tasks.classification import Classification
+from assay.tasks.lm import LanguageModeling
 from tests.engines.test_step import SPEC, Stem, examples
 
 GUILTY = 17  # the example that breaks things below
@@ -351,3 +353,56 @@ def test_a_broken_label_is_named_by_the_line_that_is_printed(tmp_path, monkeypat
     assert re.search(rf"step \d+: the loss of the objective, example {guilty};", line), line
     state, _ = checkpoint.read(tmp_path / "outputs" / "latest" / "checkpoints" / "last.ckpt")
     assert checkpoint.is_finite(state)
+
+
+class Fills(nn.Module):
+    """states = ln(30 - what the row has read of its text): no number once that is more."""
+
+    output_size = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x, mask=None, state=None):
+        before = 0 if state is None else state[0].unsqueeze(1)
+        read = before + x.cumsum(1)  # (B, T, 1)
+        states = (30 - read).log() * self.weight
+        return Encoded(states, states[:, -1], (read[:, -1],))
+
+
+def test_with_a_carried_state_the_example_is_found_by_what_its_row_had_read():
+    """Row 2 alone, with the state of another row, breaks nothing."""
+    names = tuple("abcdefgh")
+    spec = DataSpec({"source": Field("ids", (None,), 8, names=names), "label": Field("tokens", (None,), 8, -1, names)})
+    task = LanguageModeling(spec, CrossEntropy())
+    stem = Embedding(spec.source, 1)
+    with torch.no_grad():
+        stem.embedding.weight.copy_(torch.arange(8.0).unsqueeze(1))
+    stem.requires_grad_(False)
+    network = task.network(stem, Fills())
+    text = torch.tensor([[1] * 9, [2] * 9, [5] * 9, [0] * 9])
+    batches = [
+        {
+            "source": text[:, start : start + 4],
+            "label": text[:, start + 1 : start + 5],
+            "fresh": torch.full((4,), start == 0),
+            "index": torch.arange(4) + start,
+        }
+        for start in (0, 4)
+    ]
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=1e-3)
+    step = Step(task, network, optimizer, streams=KeyedStreams(0))
+
+    class Loader(list):
+        start = 0
+
+        def set_epoch(self, epoch):
+            pass
+
+    counters = {f"counter.{name}": torch.tensor(0) for name in ("step", "epoch", "in_epoch")}
+    found = replay.find(
+        step, Loader([[one] for one in batches]), {**step.capture(), **counters}, 2, {}, lambda batch: batch
+    )
+    assert found is not None
+    assert (found.step, found.layer, found.examples) == (2, "encoder", (6,))

@@ -56,6 +56,7 @@ VARIANTS = {
         *(("ids", f"model.positions={name}") for name in ("sinusoidal", "learned", "rotary", "none")),
         ("ids", "model.causal=true", "model.norm_first=false", "model.shared=true"),
         ("ids", "normalization=rms"),
+        ("ids", "model.query_key_norm=true", "activation=relu2"),
         ("ids", "normalization=group"),
         ("sequence",),
         ("image",),

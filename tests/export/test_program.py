@@ -23,7 +23,7 @@ CASES = [
     ("ids", "model=gru"),
     ("ids", "model=gru", "model.reset=before", "model.bidirectional=true"),
     ("ids", "model=rnn", "model.nonlinearity=relu"),
-    ("ids", "model=transformer", "model.positions=rotary"),
+    ("ids", "model=transformer", "model.positions=rotary", "model.query_key_norm=true", "activation=relu2"),
     ("ids", "model=textcnn"),
     ("table", "model=mlp"),
 ]

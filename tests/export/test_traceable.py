@@ -14,7 +14,7 @@ CASES = [  # recurrent ones are loops that only a tracer runs: see test_program.
     ("ids", "model=textcnn", "model.pool=kmax", "model.k=3", "model.widths=[2,5]"),
     ("ids", "model=textcnn", "model.pool=average"),
     ("ids", "model=transformer", "model.positions=sinusoidal"),
-    ("ids", "model=transformer", "model.positions=rotary", "model.causal=true"),
+    ("ids", "model=transformer", "model.positions=rotary", "model.causal=true", "model.query_key_norm=true"),
     ("ids", "model=bag", "model.ngrams=3", "model.buckets=50"),
 ]
 

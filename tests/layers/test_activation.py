@@ -12,6 +12,7 @@ from tests.options import option, options
 FORMULAS = {
     "relu": lambda x: max(0.0, x),
     "relu6": lambda x: min(max(0.0, x), 6.0),
+    "relu2": lambda x: max(0.0, x) ** 2,
     "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
     "prelu": lambda x: x if x > 0 else 0.25 * x,
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,

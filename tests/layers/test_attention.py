@@ -24,10 +24,10 @@ def inputs():
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("rotary", [False, True])
-def test_self_attention(causal, masked, rotary):
+@pytest.mark.parametrize(("rotary", "norm"), [(False, False), (True, False), (False, True), (True, True)])
+def test_self_attention(causal, masked, rotary, norm):
     x, mask = inputs()
-    layer = SelfAttention(S, HEADS, rotate=Rotary(S // HEADS) if rotary else None).double()
+    layer = SelfAttention(S, HEADS, rotate=Rotary(S // HEADS) if rotary else None, query_key_norm=norm).double()
     nn.init.normal_(layer.bias)
     y = layer(x, attention_mask(x, mask if masked else None, causal)).detach().numpy()
     weights = [w.detach().numpy() for w in (layer.weight, layer.bias, layer.output.weight, layer.output.bias)]
@@ -39,13 +39,14 @@ def test_self_attention(causal, masked, rotary):
                 HEADS,
                 lambda i, j, n=length: j < n and (j <= i or not causal),
                 reference.rotate if rotary else None,
+                norm,
             )[:length]
             if not causal or length == T
             else None
         )
         if expected is None:  # the loop has no positions to look at beyond the valid ones' own
             expected = reference.self_attention(
-                x[b, :length].numpy(), *weights, HEADS, lambda i, j: j <= i, reference.rotate if rotary else None
+                x[b, :length].numpy(), *weights, HEADS, lambda i, j: j <= i, reference.rotate if rotary else None, norm
             )
         np.testing.assert_allclose(y[b, :length], expected, atol=1e-7 if rotary else 1e-12)
 

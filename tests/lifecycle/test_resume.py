@@ -53,6 +53,16 @@ FAMILIES = {
         "checkpoint.every=1epochs",
     ],
     "diagnostics": ["model=mlp", "callbacks=[grad_norm]", "trainer.precision=64-true"],
+    "carried": [  # a state goes on from window to window, and from micro-batch to micro-batch
+        "data=corpus",
+        f"data.path={covers.ROOT / 'CONTRIBUTING.md'}",
+        "data.length=6",
+        "task.tied=true",
+        "model.hidden_size=64",
+        "model.dropout=0.3",
+        "accumulate=2",
+        "ema=exponential",
+    ],
     "half an epoch": ["model=mlp", "+trainer.val_check_interval=2", "scheduler=none", "normalization=layer"],
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.cli import main
 from assay.errors import ConfigError
 from assay.failures import Failed
 from assay.loops import budget
@@ -150,6 +151,13 @@ def test_an_unreachable_budget_is_refused_before_anything_is_trained(search, tmp
     assert not (tmp_path / "stages").exists()
 
 
+def test_multiply_adds_are_out_of_reach_in_any_precision(search, monkeypatch):
+    monkeypatch.setattr(Known, "costs", lambda self, factor, precision, ratio=0.0: {"macs": 84.0})
+    line = "with every layer one unit wide the exported network takes 84 multiply-adds; ask for more"
+    with pytest.raises(ConfigError, match=line):
+        search({}, max_bytes=None, max_macs=83)
+
+
 def test_widths_that_are_named_are_those_that_are_tried(search, tmp_path):
     search({}, 4000, widths=[1.0, 1.5, 9.0], precisions=["int8"], stages=["train", "distil", "quantize", "export"])
     found = [Candidate(**one) for one in json.loads((tmp_path / "search.json").read_text())]
@@ -175,3 +183,27 @@ def test_any_model_has_a_width(model, factor, words):
 def test_a_model_without_one_is_refused():
     with pytest.raises(ConfigError, match=r"this model has none: choose another with compression.student"):
         scaled({"dropout": 0.5}, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "limit"), [("macs", 600), ("latency_ms", 5.0)])
+def test_work_and_time_are_kept_to_from_end_to_end(tmp_path, capfd, key, limit):
+    """A command: the file that was exported, as onnxruntime runs it, takes no more than was asked."""
+    short = ["trainer=cpu", "trainer.max_epochs=2", "logger=none", "compression.trials=2", "compression.trial_epochs=1"]
+    words = ["model=mlp", "model.hidden_sizes=[16]", "compression=chain", f"outputs={tmp_path}", *short]
+    stages = "compression.stages=[train,distil,quantize,export]"
+    widths = ["compression.widths=[1.0,0.5]", "compression.precisions=[int8]"] if key == "latency_ms" else []
+    assert main(["train", *words, stages, *widths, f"compression.max_{key}={limit}"]) == 0
+    (place,) = (tmp_path / "latest").resolve().parent.iterdir()
+    told = json.loads((place / "chain.json").read_text())
+    row, search = told["rows"][-1], told["search"]
+    found = {"macs": row["macs"], "latency_ms": row["latency_ms"]["1"]["median"]}
+    assert 0 < found[key] <= limit
+    assert row["runs_in"] == "onnxruntime"
+    assert search["limits"] == {key: limit}
+    assert len(search["tried"]) == len(search["candidates"]) == 2
+    assert search["chosen"] in capfd.readouterr().out
+    if key == "macs":  # as wide as fits: 64 inputs, 10 classes
+        width = row["macs"] // (64 + 10)
+        assert row["macs"] == 74 * width
+        assert 74 * (width + 1) > limit

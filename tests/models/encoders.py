@@ -9,16 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from assay.contracts import DataSpec, Field
 from assay.layers.random import name_layers
+from assay.targets import accepted
 from tests.options import header, node, option, options
 
 B, T, V = 10, 6, 40
 SHAPES: dict[str, tuple[int | None, ...]] = {
     "ids": (None,),
+    "tokens": (None, 3),
     "sequence": (None, 5),
     "image": (2, 6, 5),
     "vector": (16,),
 }
+FEATURES = (7, 9)
+WORDS = DataSpec({f"feature{size}": Field("feature", (None,), size, 0) for size in FEATURES})
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,18 @@ class Case:
 
     @property
     def ragged(self) -> bool:
-        return self.kind in ("ids", "sequence")
+        return self.kind in ("ids", "sequence", "tokens")
+
+    @property
+    def counted(self) -> bool:
+        """Whether its input is ids, and no number."""
+        return self.kind in ("ids", "tokens")
 
     def build(self, seed: int = 0) -> Any:
         torch.manual_seed(seed)
-        sizes = {"vocabulary_size": V, "padding_id": 0} if self.kind == "ids" else {}
-        encoder = option("model", self.name, *self.overrides)(SHAPES[self.kind], **sizes)
+        make = option("model", self.name, *self.overrides)
+        sizes = {"vocabulary_size": V, "padding_id": 0, "spec": WORDS} if self.counted else {}
+        encoder = make(SHAPES[self.kind], **accepted(make, **sizes))
         name_layers(encoder)
         return encoder
 
@@ -53,6 +64,8 @@ def cases() -> list[Case]:
     layers."""
     found = []
     for name in options("model"):
+        if "estimator" in header("model", name)["gives"]:  # a whole network, and no encoder
+            continue
         forms: list[tuple[str, ...]] = [()]
         plain = node("model", name)
         for key, value in plain.items():
@@ -85,6 +98,8 @@ def batch(case: Case, count: int = B) -> tuple[Tensor, Tensor | None]:
     mask = torch.arange(T) < torch.tensor([T, 1, *torch.randint(1, T + 1, (count - 2,)).tolist()]).unsqueeze(1)
     if case.kind == "ids":
         return torch.randint(1, V, (count, T)) * mask, mask
+    if case.kind == "tokens":  # a word and its two features
+        return torch.randint(1, min(V, *FEATURES), (count, T, 3)) * mask.unsqueeze(-1), mask
     return torch.randn(count, T, 5) * mask.unsqueeze(-1), mask
 
 

@@ -33,7 +33,7 @@ def assert_equal(ours, theirs):
 
 def double(case):
     x, mask = batch(case)
-    return case.build().double().eval(), x if case.kind == "ids" else x.double(), mask
+    return case.build().double().eval(), x if case.counted else x.double(), mask
 
 
 @EVERY
@@ -77,7 +77,7 @@ def test_a_batch_of_one_equals_its_row(case):
 @RAGGED
 def test_padding_changes_nothing(case):
     encoder, x, mask = double(case)
-    padding = torch.zeros(B, 3, *x.shape[2:], dtype=x.dtype) + (0 if case.kind == "ids" else 7.7)
+    padding = torch.zeros(B, 3, *x.shape[2:], dtype=x.dtype) + (0 if case.counted else 7.7)
     longer = encoder(torch.cat([x, padding.to(x.dtype)], 1), F.pad(mask, (0, 3)))
     encoded = encoder(x, mask)
     if encoded.states is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -124,6 +125,22 @@ def test_step_falls_every_so_many_epochs():
     made, plan = schedule("step", 100, "max", "scheduler.step_size=3", "scheduler.gamma=0.1")
     assert plan.scope is Scope.EPOCH
     assert travel(made, plan, range(9)) == pytest.approx([MAX * 0.1 ** ((e + 1) // 3) for e in range(9)])
+
+
+@pytest.mark.parametrize(
+    ("size", "after", "gamma"), [(1, 3, 0.5), (1, 5, 1 / 1.2), (3, 2, 0.1), (2, 0, 0.5), (1, 40, 0.5)]
+)
+def test_step_may_begin_later(size, after, gamma):
+    """Against the rate multiplied epoch by epoch; (1, 3, 0.5): Zaremba et al. 2014, halved in each after the fourth."""
+    made, plan = schedule(
+        "step", 100, "max", f"scheduler.step_size={size}", f"scheduler.gamma={gamma}", f"scheduler.after={after}"
+    )
+    seen = [MAX, *travel(made, plan, range(14))]
+    steps = np.arange(15) > after
+    steps &= (np.arange(15) - after) % size == 0
+    np.testing.assert_allclose(seen, MAX * np.cumprod(np.where(steps, gamma, 1.0)), rtol=1e-12)
+    if (size, after) == (1, 3):
+        np.testing.assert_allclose(seen[:6], [MAX] * 4 + [MAX / 2, MAX / 4])
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -23,13 +23,20 @@ def attention(query, key, value, may_look):
     return mixed
 
 
-def self_attention(x, weight, bias, out_weight, out_bias, num_heads, may_look, rotate=None):
+def unit(x):
+    """Each row divided by its root mean square; ε as normalization=rms has it."""
+    return x / np.sqrt((x**2).mean(1, keepdims=True) + 1e-6)
+
+
+def self_attention(x, weight, bias, out_weight, out_bias, num_heads, may_look, rotate=None, norm=False):
     """x (T, S); weight (3S, S) holds the rows of Q, K, V."""
     size = x.shape[1]
     query, key, value = (x @ weight[k * size : (k + 1) * size].T + bias[k * size : (k + 1) * size] for k in range(3))
     heads = []
     for head in np.split(np.arange(size), num_heads):
         q, k = query[:, head], key[:, head]
+        if norm:
+            q, k = unit(q), unit(k)
         if rotate is not None:
             q, k = rotate(q), rotate(k)
         heads.append(attention(q, k, value[:, head], may_look))

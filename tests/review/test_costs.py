@@ -57,7 +57,7 @@ def test_a_search_names_who_was_tried(tmp_path):
     tried = [{"candidate": "2 × as wide, int4", "epochs": 2, "val": 0.8, "load": 0.93, "stage": "x"}]
     search = {"limits": {"bytes": 20000}, "candidates": [], "tried": tried, "chosen": "2 × as wide, int4"}
     page, _ = page_of(tmp_path, "chain.json", {"metric": "accuracy", "rows": [BEFORE, AFTER], "search": search})
-    assert "bytes ≤ 20,000" in page
+    assert "It may take at most 20,000 bytes. Chosen: 2 × as wide, int4." in page
     assert "93 %" in page
 
 

@@ -10,8 +10,8 @@ import pytest
 from assay.preflight import check
 from assay.review.effects import effects, sentence
 from assay.review.importance import importance
-from assay.sweeps.cells import groups
-from assay.sweeps.comparison import t_quantile
+from assay.sweeps.tables.cells import groups
+from assay.sweeps.tables.comparison import t_quantile
 from tests.sweeps.made_cells import make, read
 
 KNOWN = {

@@ -13,8 +13,8 @@ from assay.review.sync import sync_command
 from assay.review.wandb_log import WandbLog
 from assay.review.wandb_sweep_figures import bands
 from assay.review.wandb_sweep_send import cells_table, figures, runs_table
-from assay.sweeps.cells import groups
-from assay.sweeps.ledger import Ledger, Planned
+from assay.sweeps.ledger.ledger import Ledger, Planned
+from assay.sweeps.tables.cells import groups
 from tests.sweeps.made_cells import make
 
 LOGGER = {"_target_": "assay.review.wandb_log.WandbLog", "_partial_": True, "mode": "offline", "project": "demo"}

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from assay import closing, preflight
-from assay.sweeps import course, warm, warm_server
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps import course
+from assay.sweeps.jobs import warm, warm_server
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.live import Live
 from assay.sweeps.strategy import Grid
 
@@ -76,7 +77,7 @@ def speak_into(log: Path) -> None:
 
 
 def forked(paths: Sequence[Path], place: Path) -> Forked:
-    """In place of :func:`assay.sweeps.warm.launch`."""
+    """In place of :func:`assay.sweeps.jobs.warm.launch`."""
 
     def serve(told: int, says: int) -> int:
         closing.figures.write = lambda *told: None  # half of the time of so short a run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from assay.preflight import check
 from assay.sweeps.course import Orders
-from assay.sweeps.ledger import Ledger, Planned
-from assay.sweeps.slurm import Slurm
+from assay.sweeps.ledger.ledger import Ledger, Planned
+from assay.sweeps.slurm.launcher import Slurm
 from assay.sweeps.strategy import Grid
 
 WORDS = ("model=mlp", "trainer=cpu", "logger=none", "trainer.max_epochs=2")

@@ -13,9 +13,9 @@ import pytest
 
 from assay.cli import main
 from assay.folder import read_config
-from assay.sweeps import slurm_queue
 from assay.sweeps.cancel import cancel_command
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
+from assay.sweeps.slurm import queue
 from tests.sweeps.slurm_sweeps import submitted
 from tests.sweeps.test_status import ledger_of
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 WORKER = """
 import signal, sys, time
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
 heard = []
 signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
 ledger = Ledger(sys.argv[1])
@@ -91,12 +91,12 @@ def test_what_waits_leaves_the_queue_and_what_runs_is_told_by_slurm(slurm, tmp_p
     assert cancel_command(str(ledger.folder)) == 0
     assert slurm.calls("scancel") == [["100_0", "100_1"], ["--signal=TERM", "100_2"]]
     assert process.wait(10) == -signal.SIGTERM
-    assert (ledger.folder / "slurm" / slurm_queue.CANCELLED).exists()
+    assert (ledger.folder / "slurm" / queue.CANCELLED).exists()
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["2 points taken out of SLURM's queue", "1 point on SLURM told to save and stop"]
     slurm.set("100", 2, state="COMPLETED")
     submitted(tmp_path / "s", [0, 1, 2])
-    assert not (ledger.folder / "slurm" / slurm_queue.CANCELLED).exists()
+    assert not (ledger.folder / "slurm" / queue.CANCELLED).exists()
     assert slurm.tasks("101").keys() == {"0", "1", "2"}
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from assay.errors import ConfigError
-from assay.sweeps import warm
 from assay.sweeps.course import OnError
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.jobs import warm
+from assay.sweeps.ledger.ledger import Ledger
 from assay.sweeps.live import Live
 from tests.sweeps import made
 from tests.sweeps.test_kills import finished_once, processes

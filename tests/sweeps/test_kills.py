@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
 from tests.conftest import ROOT
 from tests.sweeps import made
 

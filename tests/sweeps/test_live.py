@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.sweeps.ledger import Ledger, Planned
+from assay.sweeps.ledger.ledger import Ledger, Planned
 from assay.sweeps.live import Live, last
 from assay.sweeps.standing import Standing, progress
 from assay.sweeps.strategy import Grid

@@ -11,7 +11,7 @@ import pytest
 
 from assay.cli import main
 from assay.folder import held
-from assay.sweeps.ledger import Ledger, Planned
+from assay.sweeps.ledger.ledger import Ledger, Planned
 from assay.sweeps.status import lines, remaining
 from tests.sweeps.slurm_sweeps import submitted
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
 from assay.sweeps.strategy import Grid
 from tests.sweeps.search.simulated import composed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def of_rnn(node: Mapping[str, Any]) -> set[str]:
-    """``rectified`` or ``squashed``: what model=rnn puts its states through."""
+    """``rectified`` or ``squashed``: what model=rnn and model=rnnlu put their states through."""
     return {"rectified" if node.get("nonlinearity") == "relu" else "squashed"}
 
 

@@ -19,7 +19,7 @@ from assay.composition.nearest import near, unknown_option
 from assay.composition.quoting import quoted
 from assay.errors import ConfigError
 from assay.sweeps import axes as words
-from assay.sweeps.identity import REPEATS, is_own
+from assay.sweeps.ledger.identity import REPEATS, is_own
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,18 @@ def groups_of(network: nn.Module) -> list[Group]:
             if made is None:
                 continue
             group = replace(group, name="stem", producers=tuple(one.below("stem.") for one in made()))
-        found.append(replace(group, consumers=tuple(_at_head(one) for one in group.consumers)))
+        consumers = [head for one in group.consumers for head in _at_heads(one, heads_of(network))]
+        found.append(replace(group, consumers=tuple(consumers)))
     return found
 
 
-def _at_head(one: Slice) -> Slice:
-    return replace(one, name=HEAD, dim=1) if one.name == OUTPUT else one
+def heads_of(network: nn.Module) -> tuple[str, ...]:
+    """The weights that read what the encoder gives: ``readers`` of a network that has others than a ``head``."""
+    return getattr(network, "readers", (HEAD,))
+
+
+def _at_heads(one: Slice, heads: Sequence[str]) -> list[Slice]:
+    return [replace(one, name=head, dim=1) for head in heads] if one.name == OUTPUT else [one]
 
 
 Places = dict[tuple[str, int], dict[str, int]]

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from assay.compression.groups import HEAD, groups_of, places, shapes
+from assay.compression.groups import groups_of, heads_of, places, shapes
 from assay.errors import ConfigError
 from assay.layers.channels import Group
 
@@ -80,7 +80,7 @@ def resize(network: nn.Module, counts: Mapping[str, int]) -> None:
         if own is not None:
             own()
     encoder: Any = network.get_submodule("encoder")
-    encoder.output_size = network.get_parameter(HEAD).shape[1]
+    encoder.output_size = network.get_parameter(heads_of(network)[0]).shape[1]
     before = getattr(network, "narrowed", {})
     first = {group.name: before.get(group.name, (0, group.size))[1] for group in groups}
     known: Any = network

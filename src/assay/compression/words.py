@@ -8,6 +8,9 @@ from typing import Any
 SIZES = (1, 64)
 """Of the batches that are timed."""
 
+UNITS = {"bytes": "bytes", "macs": "multiply-adds", "latency_ms": "ms"}
+"""Of what a budget limits."""
+
 
 def table(rows: Sequence[Mapping[str, Any]], metric: str, first: str = "") -> list[str]:
     """Rows of costs as text of at most 80 columns; parameters that are not zero only where some are."""
@@ -61,3 +64,9 @@ def scores_line(before: Mapping[str, Any], after: Mapping[str, Any], metric: str
         if a is not None and b is not None:
             told.append(f"{split}/{metric} {b - a:+.4f}")
     return ", ".join(told)
+
+
+def limits(found: Mapping[str, float]) -> str:
+    """``at most 100,000 bytes and 0.5 ms``: a budget."""
+    told = (f"{f'{limit:,g}' if limit < 1e6 else f'{limit:,.0f}'} {UNITS[name]}" for name, limit in found.items())
+    return f"at most {' and '.join(told)}"

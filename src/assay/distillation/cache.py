@@ -110,7 +110,7 @@ def _why_live(
     """Why the teacher is asked at each step; None where its answers are kept."""
     if switch is False:
         return "distillation.cache=false"
-    reason, mend = cache_switch.against(config["switches"]), "leave augment= out"
+    reason, mend = cache_switch.against(config["switches"]), cache_switch.mended(config["switches"])
     if reason is None and not getattr(teacher, "artifacts", None):
         reason, mend = "this teacher changes while the student learns", "use a trained run as the teacher"
     if reason is not None and switch != "auto":

@@ -14,6 +14,7 @@ FOLDER = "teachers"  # in outputs
 SUFFIX = ".safetensors"
 FORMAT = "assay teacher answers 1"
 _KEY = "distillation.cache"
+_BY_WORD = ("tagging", "joint", "lm")
 _WORDS = {"auto": "auto", "true": True, "false": False}
 _LONGEST_HEADER = 100_000_000  # bytes, as safetensors itself allows
 
@@ -46,10 +47,17 @@ def is_file(path: str) -> bool:
 
 def against(switches: Mapping[str, str]) -> str | None:
     """Why answers cannot be kept, whatever the teacher; None where they can."""
+    if (task := switches.get("task")) in _BY_WORD:
+        return f"task={task} is answered word by word, and texts differ in length"
     augment = switches.get("augment", "[]")
     if augment in ("[]", ""):
         return None
     return f"augment={augment} shows the teacher other inputs each epoch"
+
+
+def mended(switches: Mapping[str, str]) -> str:
+    """What to do about that, besides asking the teacher at each step."""
+    return f"leave {_KEY}= out" if switches.get("task") in _BY_WORD else "leave augment= out"
 
 
 def refusal(cache: bool | str, reason: str, mend: str) -> ConfigError:
@@ -70,7 +78,7 @@ def check(config: Mapping[str, Any]) -> set[str]:
     if cache in ("auto", False):
         return set()
     if (reason := against(config.get("switches", {}))) is not None:
-        raise refusal(node["cache"], reason, "leave augment= out")
+        raise refusal(node["cache"], reason, mended(config["switches"]))
     if isinstance(cache, str) and os.path.isfile(cache):
         header(cache)
     return set()

@@ -9,6 +9,7 @@ from torch import nn
 
 from assay.contracts import Batch, DataSpec, Output
 from assay.distillation.answers import answered
+from assay.layers.carry import asked
 
 
 class Teacher(Protocol):
@@ -44,6 +45,7 @@ class Listener(nn.Module):
         super().__init__()
         self._teacher = [teacher]  # in a list it is no submodule
         self.memory: nn.Module | None = None
+        self.carry = asked(one.network for one in getattr(teacher, "artifacts", ()))  # moves with the student's steps
 
     @property
     def teacher(self) -> Teacher:
@@ -56,6 +58,7 @@ class Listener(nn.Module):
         begin = getattr(self.teacher, "begin", None)
         if begin is not None:
             self.memory = begin(network)
+            asked([self.memory])
 
     def answers(self, batch: Batch) -> Output:
         """What the teacher says of a batch, or said when it was asked before."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from assay.contracts import Batch
 from assay.engines.step import Step, divide
+from assay.layers.carry import Carries, Carry
 
 SHOWN = 8  # examples named in the line
 
@@ -151,11 +152,15 @@ def _guilty(step: Step, watch: _Watch, batch: Batch, number: int) -> tuple[int, 
     """The examples of a batch that break the step by themselves, by halving; all of them where only their being
     together does. What normalises over a batch sees each example twice: alone it has no variance."""
     index = batch["index"].tolist()
+    carries = [carry for carry in step.carries.values() if isinstance(carry, Carry | Carries)]
+    again = [carry.again() for carry in carries]  # where the batch began
     guilty: list[int] = []
 
     def breaks(rows: Tensor) -> bool:
         watch.found = None
         part = {name: value[rows] for name, value in batch.items()}
+        for begin in again:
+            begin(rows)
         step.optimizer.zero_grad()
         loss = divide(step.task.terms(step.network, part, step.streams.at(number)))
         if watch.found is not None or not _finite([loss]):

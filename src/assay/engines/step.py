@@ -113,7 +113,7 @@ class Step:
         self.schedule = schedule
         self.ranks = ranks
         self.followers = seams.followers(task.objective)
-        self.carries = {**carries(network, ""), **carries(task.objective, "objective")}
+        self.carries = {**carries(network, ""), **carries(task.objective, "taught")}  # not among its weights
         self.searches = "closure" in _required(type(optimizer).step)
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 

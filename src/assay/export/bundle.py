@@ -45,6 +45,7 @@ def export_command(run: str, output: str | None = None, formats: str = ",".join(
     source = find_artifact(run)
     target = Path(output) if output is not None else (where.parent if source == where else where) / NAME
     _refuse_other(target)
+    _refuse_tags(run, source)
     facts = export(source, target, chosen)
     print(f"{target}: {facts['label']['kind']} from {facts['input']['name']}, {_kind(facts)}")
     width = max(map(len, facts["files"]))
@@ -70,6 +71,13 @@ def _refuse_other(target: Path) -> None:
         raise ConfigError(f"--output {target} cannot be made: there is no folder {target.absolute().parent}")
 
 
+def _refuse_tags(run: str, source: Path) -> None:
+    """Raises ConfigError if the run answers word by word: with other inputs than one, and a search for the answer."""
+    kind = artifacts.read_facts(source)["spec"]["label"]["kind"]
+    if kind == "tags":
+        raise ConfigError(f"{run} answers with {kind}, which are not exported: use assay predict, or assay.load")
+
+
 def export(source: Path, target: Path, formats: list[str]) -> dict[str, Any]:
     """The artifact in ``source`` as files in ``target``, which takes the place of an earlier export when all are there.
 
@@ -77,6 +85,11 @@ def export(source: Path, target: Path, formats: list[str]) -> dict[str, Any]:
         ConfigError: a file does not give torch's outputs; then nothing is left of it, and an earlier export stays.
     """
     artifact = artifacts.load(source)
+    if artifact.spec.label.kind == "tokens":
+        raise ConfigError(
+            f"{source} is a language model, which answers token by token and keeps a state between them; an export "
+            "answers an input as a whole: use `assay generate`, or `assay predict` to score texts"
+        )
     temporary = target.with_name(f".{target.name}-{os.getpid()}")
     temporary.mkdir(parents=True)
     try:

@@ -1,4 +1,8 @@
-"""How a transformer knows where a token stands. Letters: B batch, T positions, nh heads, hs size of a head."""
+"""How a transformer knows where a token stands. Letters: B batch, T positions, nh heads, hs size of a head.
+
+Each is called with x alone, whose positions are then 0 … T - 1, or with ``places`` (B or 1, T) int64 as well: where
+each vector stands in a text that is read piece by piece. Places lie below the table's length.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,13 @@ def angles(length: int, size: int) -> Tensor:
     """pos / 10000^(2i / size), (length, size / 2 rounded up) float64."""
     frequencies = 10000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     return torch.arange(length, dtype=torch.float64).unsqueeze(1) * frequencies
+
+
+class Unplaced(nn.Module):
+    """x -> x: order is not told."""
+
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        return x
 
 
 class Sinusoidal(nn.Module):
@@ -37,7 +48,9 @@ class Sinusoidal(nn.Module):
         angle = angles(length, self.size)
         return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, : self.size]  # (T, size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        if places is not None:
+            return x + self.table[places]
         length = x.shape[1]
         if length <= len(self.table):
             return x + self.table[:length]
@@ -61,7 +74,9 @@ class Learned(nn.Module):
         self.weight = nn.Parameter(torch.empty(max_length, size))
         nn.init.normal_(self.weight, std=0.02)  # as BERT starts; the paper's 0.1 drowns x
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        if places is not None:
+            return x + self.weight[places]
         length, known = x.shape[1], len(self.weight)
         if length > known:
             raise ConfigError(
@@ -102,9 +117,12 @@ class Rotary(nn.Module):
         angle = angles(length, self.size)
         return torch.stack([angle.cos(), angle.sin()])  # (2, T, hs/2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
         length = x.shape[2]
-        ready = length <= self.table.shape[1]
-        cos, sin = self.table[:, :length] if ready else self._table(length).to(x)  # (T, hs/2) each
+        if places is not None:
+            cos, sin = self.table[:, places].unsqueeze(2)  # (B or 1, 1, T, hs/2) each
+        else:
+            ready = length <= self.table.shape[1]
+            cos, sin = self.table[:, :length] if ready else self._table(length).to(x)  # (T, hs/2) each
         even, odd = x[..., 0::2], x[..., 1::2]
         return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)

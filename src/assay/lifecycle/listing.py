@@ -63,7 +63,7 @@ def ordered(records: Sequence[Record], key: str | None, reverse: bool) -> list[R
         return list(reversed(records)) if reverse else list(records)
     having = [one for one in records if one.value(key)[1] is not None]
 
-    def place(record: Record) -> tuple[int, float, list[tuple[bool, int, str]]]:
+    def place(record: Record) -> tuple[int, float, Any]:
         value = record.value(key)[1]
         if isinstance(value, int | float):
             return (1, 0.0, []) if math.isnan(value) else (0, float(value), [])
@@ -164,7 +164,7 @@ def _print_reasons(records: Sequence[Record], place: Path) -> None:
 
 def _print_sweeps(records: Sequence[Record], place: Path) -> None:
     """Of each sweep that a shown run belongs to: how far it is, with the points that have no run yet."""
-    from assay.sweeps.ledger import Ledger
+    from assay.sweeps.ledger.ledger import Ledger
 
     sweeps = dict.fromkeys(one.folder.parent for one in records if is_sweep(one.folder.parent))
     for sweep in list(sweeps)[-SWEEPS:]:

@@ -7,6 +7,7 @@ top-level keys, and only the parts that are asked for are parsed.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -267,9 +268,16 @@ def bad_line(bad: Sequence[tuple[Path, str]], shown: Callable[[Path], str] = str
     return f"{counted} left out: {', '.join([*named, *more])}"
 
 
-def natural(text: str) -> list[tuple[bool, int, str]]:
-    """For sorting: 9 before 10."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)]
+def natural(text: str) -> tuple[int, float, list[tuple[bool, int, str]]]:
+    """For sorting: numbers by their size (0.003 before 0.01), then words, ``run9`` before ``run10``."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value):
+        return 0, value, []
+    parts = [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)]
+    return 1, 0.0, parts
 
 
 def _json(path: Path) -> dict[str, Any] | None:

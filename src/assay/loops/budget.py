@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import artifacts, folder
+from assay.compression import words
 from assay.errors import ConfigError
 from assay.failures import Failed
 from assay.loops.chain import Chain, precision
@@ -25,7 +26,6 @@ from assay.loops.stages import Stages, say
 from assay.screens import lower_is_better
 
 PLAN = "search.json"
-WORDS = {"bytes": "bytes", "macs": "multiply-adds", "latency_ms": "ms"}
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,13 @@ def _refuse_unreachable(chain: Chain, gauge: Gauge) -> None:
     least = [(gauge.costs(NARROWEST, precision(kind)), kind) for kind in chain.precisions]
     for name, limit in chain.limits.items():
         smallest, kind = min((found[name], kind) for found, kind in least)
-        if smallest > limit:
-            raise ConfigError(
-                f"compression.max_{name}={limit:g} is out of reach: with every layer one unit wide, in {kind}, the "
-                f"exported network takes {smallest:,.4g} {WORDS[name]}; ask for more, or another compression.student"
-            )
+        if smallest <= limit:
+            continue
+        named = f", in {kind}," if name == "bytes" else ""  # work and time of so narrow a network are of its shape
+        raise ConfigError(
+            f"compression.max_{name}={limit:g} is out of reach: with every layer one unit wide{named} the exported "
+            f"network takes {smallest:,.4g} {words.UNITS[name]}; ask for more, or another compression.student"
+        )
 
 
 def _pipeline(

@@ -148,6 +148,7 @@ class Rows:
         (self.where / "figures").mkdir(exist_ok=True)
         draw(self.rows, self.metric(), self.where / "figures" / "pareto.png")
         done = {path.name: status(path) for path in sorted((self.where / "stages").glob("[!.]*")) if path.is_dir()}
+        done |= {row["stage"]: "done" for row in self.rows if row["stage"] in done}  # an export too
         return {
             "metric": self.metric(),
             "threads": costs.THREADS,
@@ -164,8 +165,8 @@ class Rows:
         lines.append(f"bytes: of the artifact, and of the exported file · {seconds:.0f} s in all")
         lines.append(f"ms: medians for 1 and for {words.SIZES[1]} examples, {costs.THREADS} thread")
         if self.search:
-            limits = ", ".join(f"{name} {limit:g}" for name, limit in self.search["limits"].items())
-            lines.append(f"Chosen of {len(self.search['candidates'])} that keep to {limits}: {self.search['chosen']}")
+            of = f"Chosen of {len(self.search['candidates'])} that take {words.limits(self.search['limits'])}"
+            lines.append(f"{of}: {self.search['chosen']}")
         run = screens.pasted(screens.shown(self.where))
         lines += ["Next:", f"  assay review {run}", f"  assay evaluate {run}"]
         if "onnxruntime" in (row.get("runs_in") for row in self.rows):

@@ -12,7 +12,7 @@ from assay.errors import ConfigError
 from assay.folder import find, write_json
 from assay.loops.plan import Stage, loop_of, made
 
-KINDS = ("class", "labels", "number")
+KINDS = ("class", "labels", "number", "tags", "tokens")
 
 
 def stages_of(config: Mapping[str, Any], overrides: Sequence[str]) -> list[Stage]:

@@ -1,4 +1,5 @@
 """Schedules in closed form: the rate of optimiser step t, counted from 0, of a run of T is optim.lr times a factor.
+One that asks for no T counts epochs.
 
 All depend on t and configuration alone, so a scheduler's state is its count. torch's own of these names count epochs,
 or want a length in steps that a run knows only once its data are read; here lengths are shares of the run.
@@ -10,6 +11,21 @@ import math
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+def stairs(optimizer: Optimizer, step_size: int, gamma: float, after: int = 0) -> LambdaLR:
+    """γ^⌊max(e - after, 0) / step_size⌋ in epoch e, counted from 0: torch's StepLR, which may begin later.
+
+    Zaremba, Sutskever and Vinyals, "Recurrent Neural Network Regularization", 2014, arXiv:1409.2329, section 4.1, halve
+    the rate in each epoch after the fourth: step_size 1, after 3.
+
+    Args:
+        optimizer: whose rates move.
+        step_size: epochs of a step.
+        gamma: γ.
+        after: epochs before the first step begins.
+    """
+    return LambdaLR(optimizer, lambda epoch: gamma ** (max(epoch - after, 0) // step_size))
 
 
 def cosine(optimizer: Optimizer, total_steps: int, floor: float) -> LambdaLR:

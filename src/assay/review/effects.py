@@ -4,8 +4,8 @@ Runs are matched: two of the same seed and fold whose settings differ in one swi
 one context (the settings of everything else) are averaged first, since they share what is special to it, and contexts
 are the units of the interval: no run is in two of them. Where there are fewer contexts than seeds, differences are
 averaged over the contexts instead, seed by seed, and the seeds are the units (folds: corrected as in
-:mod:`assay.sweeps.statistics`); the interval is then of these contexts alone. Intervals are of each difference by
-itself: of twenty, one is expected to leave zero out by chance.
+:mod:`assay.sweeps.tables.statistics`); the interval is then of these contexts alone. Intervals are of each difference
+by itself: of twenty, one is expected to leave zero out by chance.
 
 Switches that always changed together cannot be told apart, and are one. What an option chose by itself, nobody having
 typed it, belongs to the option. The keys of a switch (``optim.lr`` of ``optim``) are held equal where that leaves
@@ -22,8 +22,8 @@ from statistics import fmean
 from assay.lifecycle.records import Record, natural
 from assay.lifecycle.where import shown
 from assay.screens import pasted
-from assay.sweeps.cells import Cell, Group
-from assay.sweeps.statistics import Estimate, Score, estimate, paired
+from assay.sweeps.tables.cells import Cell, Group
+from assay.sweeps.tables.statistics import Estimate, Score, estimate, paired
 
 ABSENT = "–"
 """The value of a key that a cell's options do not have."""

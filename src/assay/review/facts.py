@@ -23,7 +23,13 @@ FILES = ("config.yaml", "overrides.yaml", "environment.json", "source.patch", "d
 FILES += ("summary.json", "predictions/test.csv", "predictions/hardest.json", "log.txt", "profile.txt")
 FILES += ("checkpoints/last.ckpt", "checkpoints/previous.ckpt", "checkpoints/best.ckpt")
 FILES += ("artifact/artifact.json", "artifact/weights.safetensors", "figures/curves.png", "figures/confusion.png")
-FILES += ("figures/scatter.png", "figures/grad_norm.png", "figures/dead_units.png", "figures/saturated_units.png")
+FILES += (
+    "figures/tags.png",
+    "figures/scatter.png",
+    "figures/grad_norm.png",
+    "figures/dead_units.png",
+    "figures/saturated_units.png",
+)
 FILES += ("figures/hessian.png", "figures/hessian.json", "figures/jacobian.png", "figures/jacobian.json")
 FILES += ("compression.json", "chain.json", "search.json", "figures/pareto.png", "export/model.onnx")
 _LOG_BYTES = 60_000
@@ -56,7 +62,7 @@ class Run:
         reason: of a failure, in a line.
         curves: metric -> its points, in order.
         hardest: the examples of predictions/hardest.json, as they stand there.
-        kind: of the label: class, labels or number; None where nothing says it.
+        kind: of the label: class, labels, number or tags; None where nothing says it.
         names: of classes or labels.
         card: of the data: source, licence, digest, sizes, and where it is known the balance of the label.
         log: the end of log.txt.
@@ -180,6 +186,8 @@ def _predictions(path: Path) -> list[Prediction]:
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
+        if header == ["id", "tokens", "perplexity", "loss"]:
+            return []  # of a language model: windows of text, which have no one answer
         if header != list(Prediction._fields):
             raise ValueError(f"its columns are {', '.join(header)}")
         return [

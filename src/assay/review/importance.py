@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from assay.review.effects import Effect
-from assay.sweeps.cells import Cell, Group
+from assay.sweeps.tables.cells import Cell, Group
 
 LEAST = 12  # cells: of fewer, a fifth held out tells nothing
 _PARTS, _TREES, _SHUFFLES = 5, 60, 10

@@ -32,27 +32,35 @@ _ASSIGNED = re.compile(rf"(\b\w*(?:{_NAMED})[\"']?\s*[:=]\s*[\"'])([^\"'\n]{{8,}
 
 def redact(value: Any, key: str = "") -> Any:
     """The same plain containers with every secret replaced by ``[redacted]``; keys of mappings are kept."""
+    return _redacted(value, key, _secrets())
+
+
+def _redacted(value: Any, key: str, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: redact(inner, str(name)) for name, inner in value.items()}
+        return {name: _redacted(inner, str(name), secrets) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [redact(inner, key) for inner in value]
+        return [_redacted(inner, key, secrets) for inner in value]
     if not isinstance(value, str):
         return value
     if (override := _OVERRIDE.fullmatch(value)) and not key:  # as typed: a list of key=value
-        return f"{override[1]}={redact(override[2], override[1])}"
+        return f"{override[1]}={_redacted(override[2], override[1], secrets)}"
     if value and _KEY.search(key) and not _MARK.fullmatch(value):
         return HIDDEN
-    return _forms(value, digests=_DIGEST.search(key) is not None)
+    return _forms(value, secrets, digests=_DIGEST.search(key) is not None)
 
 
 def redact_text(text: str) -> str:
     """A text, such as a difference of source, with every secret replaced by ``[redacted]``; its commits stay."""
-    return _forms(_ASSIGNED.sub(rf"\g<1>{HIDDEN}", text), digests=True)
+    return _forms(_ASSIGNED.sub(rf"\g<1>{HIDDEN}", text), _secrets(), digests=True)
 
 
-def _forms(text: str, digests: bool) -> str:
-    for name, secret in os.environ.items():
-        if len(secret) >= 8 and _KEY.search(name) and name != "PWD":  # the working directory, of every shell
-            text = text.replace(secret, HIDDEN)
+def _secrets() -> list[str]:
+    """What environment variables with the name of a secret hold; PWD is the working directory, of every shell."""
+    return [text for name, text in os.environ.items() if len(text) >= 8 and _KEY.search(name) and name != "PWD"]
+
+
+def _forms(text: str, secrets: list[str], digests: bool) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
     text = _LOGIN.sub(HIDDEN, _FORMS.sub(HIDDEN, text))
     return text if digests else _HEX.sub(HIDDEN, text)

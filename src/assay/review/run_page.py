@@ -74,11 +74,14 @@ def page(run: Run) -> str:
 
 
 def _page(run: Run) -> str:
-    from assay.review import scores  # NumPy: after the folder was found
+    from assay.review import scores, tags  # NumPy: after the folder was found
     from assay.review.sections import costs, curves, data, diagnostics, ending, errors, opening, ran, stages
     from assay.review.sections import scores as table_of_scores
 
-    found = scores.intervals(run.predictions, run.kind, run.names)
+    if run.kind == "tags":
+        found = tags.intervals(run.predictions, run.names)
+    else:
+        found = scores.intervals(run.predictions, run.kind, run.names)
     chance = None
     if run.kind == "class" and run.predictions:
         chance = scores.by_chance(scores.probabilities(run.predictions))

@@ -18,8 +18,8 @@ from assay.lifecycle import records
 from assay.review import wandb_host
 from assay.review.redact import redact
 from assay.review.wandb_log import RECORD_SECONDS, Outcome, WandbLog, conclude, launch, run_id, write_whole
-from assay.sweeps.ledger import JOURNAL, Entry, Ledger
-from assay.sweeps.place import read_facts
+from assay.sweeps.ledger.ledger import JOURNAL, Entry, Ledger
+from assay.sweeps.ledger.place import read_facts
 
 MADE = "made.json"
 """In the sweep's ``wandb/``: of which points the run was made, and whether the host has it."""

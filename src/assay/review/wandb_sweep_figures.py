@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from assay.review import metrics_csv
-from assay.sweeps.cells import Cell, Group
-from assay.sweeps.statistics import estimate
+from assay.sweeps.tables.cells import Cell, Group
+from assay.sweeps.tables.statistics import estimate
 
 CURVES, SCORES = 8, 30  # cells shown, the best by validation
 

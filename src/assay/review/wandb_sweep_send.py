@@ -17,9 +17,9 @@ from assay.review import wandb_host
 from assay.review.wandb_log import Outcome
 from assay.review.wandb_send import Ending, in_short, keep_record, main, settings
 from assay.review.wandb_sweep_figures import curves, scores
-from assay.sweeps.cells import Cell, Group, groups
-from assay.sweeps.ledger import Ledger
-from assay.sweeps.statistics import estimate
+from assay.sweeps.ledger.ledger import Ledger
+from assay.sweeps.tables.cells import Cell, Group, groups
+from assay.sweeps.tables.statistics import estimate
 
 CELL_COLUMNS = ("runs", "mean", "deviation", "low", "high")
 

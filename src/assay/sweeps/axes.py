@@ -14,7 +14,7 @@ from assay.composition.compose import raw
 from assay.composition.headers import Catalogue
 from assay.composition.nearest import unknown_key, unknown_option
 from assay.errors import ConfigError
-from assay.sweeps.identity import REPEATS
+from assay.sweeps.ledger.identity import REPEATS
 
 if TYPE_CHECKING:
     from assay.composition.compose import Composer

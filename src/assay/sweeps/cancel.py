@@ -15,9 +15,9 @@ from pathlib import Path
 
 from assay.folder import is_running
 from assay.screens import pasted, shown
-from assay.sweeps import slurm_queue as queue
-from assay.sweeps.ledger import Ledger
-from assay.sweeps.place import find_sweep
+from assay.sweeps.ledger.ledger import Ledger
+from assay.sweeps.ledger.place import find_sweep
+from assay.sweeps.slurm import queue
 
 WAIT = 120.0  # seconds that runs are given to save
 _HOLDER = re.compile(r"process (\d+) of (\S+)")

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConfigError
 from assay.folder import point_latest
-from assay.sweeps import here
-from assay.sweeps.executor import Ended, Executor
-from assay.sweeps.job import LOST, NO_ROOM, NO_SPACE, Job, reason_of
-from assay.sweeps.job_folders import metrics_of, read_summary
-from assay.sweeps.leases import Lease, Leases, worker_name
-from assay.sweeps.ledger import Entry, Ledger
+from assay.sweeps.jobs import here
+from assay.sweeps.jobs.executor import Ended, Executor
+from assay.sweeps.jobs.job import LOST, NO_ROOM, NO_SPACE, Job, reason_of
+from assay.sweeps.jobs.leases import Lease, Leases, worker_name
+from assay.sweeps.jobs.warm import Warm
+from assay.sweeps.ledger.job_folders import metrics_of, read_summary
+from assay.sweeps.ledger.ledger import Entry, Ledger
 from assay.sweeps.live import Live
 from assay.sweeps.standing import Standing
 from assay.sweeps.stops import Stops, heard
-from assay.sweeps.warm import Warm
 
 if TYPE_CHECKING:
     from assay.sweeps.strategy import Strategy

@@ -15,7 +15,7 @@ from assay.screens import pasted, shown
 from assay.sweeps.standing import Standing, progress
 
 if TYPE_CHECKING:
-    from assay.sweeps.ledger import Entry
+    from assay.sweeps.ledger.ledger import Entry
 
 EVERY = 0.5  # seconds between two renewals of the table
 CELLS, FAILURES = 12, 20  # lines of each on the last screen

@@ -22,9 +22,9 @@ from assay.folder import is_sweep, write_json
 from assay.preflight import Point
 from assay.review.redact import redact
 from assay.screens import shown
-from assay.sweeps import place, snapshot
-from assay.sweeps.journal import alone
-from assay.sweeps.ledger import Entry, Ledger
+from assay.sweeps.ledger import place, snapshot
+from assay.sweeps.ledger.journal import alone
+from assay.sweeps.ledger.ledger import Entry, Ledger
 
 ASIDE = 10_000  # sweeps of one name
 

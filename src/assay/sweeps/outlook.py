@@ -15,8 +15,8 @@ from assay.composition.points import Command
 from assay.folder import is_sweep
 from assay.preflight import Point
 from assay.screens import shown
-from assay.sweeps.identity import identity
-from assay.sweeps.ledger import Entry, Ledger
+from assay.sweeps.ledger.identity import identity
+from assay.sweeps.ledger.ledger import Entry, Ledger
 
 _ALL, _ENDS = 40, 5  # points that are shown one by one, and of more the first and last ones
 

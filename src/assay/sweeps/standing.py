@@ -11,8 +11,8 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay.screens import lower_is_better
-from assay.sweeps.job_folders import read_summary
-from assay.sweeps.ledger import Entry, Ledger
+from assay.sweeps.ledger.job_folders import read_summary
+from assay.sweeps.ledger.ledger import Entry, Ledger
 
 if TYPE_CHECKING:
     from assay.sweeps.strategy import Strategy

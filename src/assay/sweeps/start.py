@@ -19,10 +19,10 @@ from assay.composition.points import Command, read
 from assay.errors import ConfigError
 from assay.folder import is_sweep
 from assay.screens import shown
-from assay.sweeps import place, snapshot
 from assay.sweeps.axes import WORDS
-from assay.sweeps.identity import identity, is_own
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps.ledger import place, snapshot
+from assay.sweeps.ledger.identity import identity, is_own
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.opening import Sweep, opened
 from assay.sweeps.strategy import Compose, Grid, Strategy
 

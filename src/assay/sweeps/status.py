@@ -12,9 +12,9 @@ from assay.callbacks.progress import duration
 from assay.lifecycle import table
 from assay.lifecycle.table import Column
 from assay.screens import shown
-from assay.sweeps import slurm_queue as queue
-from assay.sweeps.ledger import Entry, Ledger
-from assay.sweeps.slurm_queue import Queued
+from assay.sweeps.ledger.ledger import Entry, Ledger
+from assay.sweeps.slurm import queue
+from assay.sweeps.slurm.queue import Queued
 from assay.sweeps.standing import cell_label, progress
 
 FAILURES = 20  # reasons shown
@@ -28,7 +28,7 @@ def status_command(sweep: str, outputs: str = "outputs") -> int:
     Raises:
         ConfigError: there is no such sweep.
     """
-    from assay.sweeps.place import find_sweep
+    from assay.sweeps.ledger.place import find_sweep
 
     ledger = Ledger(find_sweep(sweep, outputs))
     entries = ledger.entries()

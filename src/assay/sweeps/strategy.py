@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 
 Compose = Callable[[Sequence[str]], list[Planned]]
 """Arguments of a command, ``seeds`` and ``folds`` among them -> its checked points. Raises ConfigError."""

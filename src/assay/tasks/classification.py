@@ -79,7 +79,7 @@ class Classification:
             "loss": nll.mean(-1) if self.kind == "labels" else nll,
         }
 
-    def answers(self, output: Output) -> dict[str, Tensor]:
+    def answers(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         assert output.log_probs is not None
         return {"log_probs": output.log_probs}
 

@@ -54,7 +54,7 @@ class Regression:
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Per example: ``index``, ``label``, ``prediction`` in the label's units, ``loss`` the squared error."""
-        prediction = self.answers(output)["prediction"]
+        prediction = self.answers(output, batch)["prediction"]
         label = batch["label"].double()
         return {
             "index": batch["index"],
@@ -63,7 +63,7 @@ class Regression:
             "loss": (prediction - label) ** 2,
         }
 
-    def answers(self, output: Output) -> dict[str, Tensor]:
+    def answers(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """``prediction`` (B,) float64, in the label's units."""
         return {"prediction": output.logits.double() * self.scale + self.center}
 

@@ -1,7 +1,8 @@
 """What Hydra must know of Assay: whose conf/ folders to search.
 
 Hydra takes plugins only from ``hydra_plugins`` and imports this module at every start, so everything else is imported
-where it is used. Sweeps need none: Hydra sees single runs alone (:mod:`assay.sweeps.start`).
+where it is used. ``assay train`` takes ``-m`` before Hydra starts; for applications of others there is
+:mod:`hydra_plugins.assay_sweeper`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from assay.data.augment.chain import Chain
+from assay.data.examples import Examples, Ragged
 from assay.errors import ConfigError
 from assay.preflight import compose
-from assay.targets import build
+from assay.targets import accepted, build
 from tests.data.augment.pictures import batch_of_images, batch_of_texts, images, texts
 from tests.options import CONF, node, options
 
@@ -21,8 +22,13 @@ def reads_text(name):
 
 
 def made(name, seed=0):
-    spec = texts() if reads_text(name) else images()
-    return build(node("augment", name)[name], spec, seed)
+    return built(name, texts() if reads_text(name) else images(), seed)
+
+
+def built(name, spec, seed=0):
+    make = build(node("augment", name)[name])
+    once = Examples({"source": Ragged.join([list(range(2, 30))], 0)}, torch.arange(1))  # every word, once
+    return make(spec, seed, **accepted(make, splits={"train": once}))
 
 
 def batch_for(name, count=24):
@@ -107,7 +113,7 @@ def test_other_kinds_are_refused_before_torch_and_when_it_is_made(name):
     with pytest.raises(ConfigError, match=f"augment={name} (changes|mixes|cuts).*: (for|use) "):
         compose([f"augment={name}", data])
     with pytest.raises(ConfigError, match=f"augment={name} .* use augment="):
-        build(node("augment", name)[name], images() if reads_text(name) else texts(), 0)
+        built(name, images() if reads_text(name) else texts())
     with pytest.raises(ConfigError, match=f"augment={name} "):
         compose([f"augment={name}", "data=iris"])
 

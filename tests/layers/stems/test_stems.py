@@ -7,15 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from assay.contracts import Field
+from assay.contracts import DataSpec, Field
 from assay.errors import ConfigError
 from assay.layers.random import KeyedStreams
+from assay.layers.stems import read
 from assay.layers.stems.bag_of_words import BagOfWords
 from assay.layers.stems.columns import Columns
 from assay.layers.stems.embedding import Embedding
 from assay.layers.stems.flatten import Flatten
 from assay.layers.stems.identity import Identity
 from assay.layers.stems.rows import Rows
+from assay.targets import accepted
 from tests.options import option, options
 
 IMAGE = Field("image", (2, 3, 4))
@@ -26,20 +28,25 @@ EXAMPLES = {
     "text": (TEXT, torch.tensor([[2, 3, 2, 0], [5, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]])),
     "sequence": (Field("sequence", (3, 2)), torch.randn(5, 3, 2)),
     "table": (TABLE, torch.tensor([[0.5, 1, -2.0, 3], [1.5, 0, 4.0, 2]])),
+    "tagged": (TEXT, torch.tensor([[2, 3, 2, 0], [5, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]])),
 }
+POS = Field("feature", (None,), size=4, padding_id=0)
+SPEC = DataSpec({"source": TEXT, "label": Field("tags", (None,), size=3, padding_id=-1), "pos": POS})
 STEMS = [(name, kind) for name in options("stem") for kind in option("stem", name)]
 
 
 @pytest.mark.parametrize(("name", "kind"), STEMS)
 def test_every_stem_announces_its_shape(name, kind):
     field, x = EXAMPLES[name]
-    stem = option("stem", name)[kind](field)
-    y, mask = stem(x)
+    make = option("stem", name)[kind]
+    stem = make(field, **accepted(make, spec=SPEC))
+    batch = {"source": x, "pos": x % 4}
+    y, mask = read(stem, batch)
     assert len(stem.output_shape) == y.dim() - 1
     assert all(said in (None, size) for said, size in zip(stem.output_shape, y.shape[1:], strict=True))
-    assert (mask is None) == (name != "text" or kind == "vector")
+    assert (mask is None) == (name not in ("text", "tagged") or kind == "vector")
     assert mask is None or torch.equal(mask, x != 0)
-    assert torch.equal(stem.double()(x)[0].double(), stem(x)[0].double())
+    assert torch.equal(read(stem.double(), batch)[0].double(), read(stem, batch)[0].double())
 
 
 @pytest.mark.parametrize("kind", option("stem", "image"))

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from assay.lifecycle.records import natural
 from assay.review.comparison.bands import Line, bands, style
-from assay.review.comparison.coordinates import coordinates, natural_number
+from assay.review.comparison.coordinates import coordinates
 from assay.review.comparison.measured import Curve, band
 from assay.review.comparison.ranked import ranked
-from assay.sweeps.cells import Cell, Group
+from assay.sweeps.tables.cells import Cell, Group
 
 
 def group(settings, scores, mode="max", metric="val/accuracy"):
@@ -71,7 +72,7 @@ def test_more_cells_than_a_page_can_hold_are_the_best_ones():
 
 
 def test_values_are_sorted_as_numbers_then_words():
-    assert sorted(["0.01", "none", "0.003", "10", "1e-4"], key=natural_number) == [
+    assert sorted(["0.01", "none", "0.003", "10", "1e-4"], key=natural) == [
         "1e-4",
         "0.003",
         "0.01",

@@ -9,8 +9,8 @@ import pytest
 
 from assay.review.comparison.opening import verdict
 from assay.review.comparison.ranked import gap, names, ranked, told
-from assay.sweeps.cells import Cell, Group
-from assay.sweeps.statistics import estimate
+from assay.sweeps.tables.cells import Cell, Group
+from assay.sweeps.tables.statistics import estimate
 
 
 def record(seed, **summary):

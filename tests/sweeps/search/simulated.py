@@ -11,7 +11,7 @@ from assay.composition.compose import composer_of
 from assay.composition.spaces import split
 from assay.errors import ConfigError
 from assay.folder import write_json
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.search.pruners import TRIAL
 from assay.sweeps.search.space import Space
 

@@ -7,13 +7,13 @@ import pytest
 from assay import preflight
 from assay.composition.compose import composer_of
 from assay.errors import ConfigError
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
 from assay.sweeps.search.made import strategy
 from assay.sweeps.search.objective import mode_of
 from assay.sweeps.search.random import Random
 from assay.sweeps.search.suggested import Suggested
+from assay.sweeps.search.tuning import Tuned
 from assay.sweeps.start import planned
-from assay.sweeps.tuning import Tuned
 
 COMPOSER = composer_of()
 SPACE = ["data=iris", "model=mlp", "optim.lr=tag(log,interval(0.001,0.1))", "model.dropout=choice(0.0,0.2)"]

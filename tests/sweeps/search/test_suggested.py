@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from assay.errors import ConfigError
-from assay.sweeps.ledger import Ledger
+from assay.sweeps.ledger.ledger import Ledger
 from assay.sweeps.search import samplers
 from assay.sweeps.search.storage import opened
 from assay.sweeps.search.suggested import Suggested

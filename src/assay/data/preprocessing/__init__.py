@@ -36,13 +36,17 @@ def from_json(plain: Mapping[str, Any]) -> Preprocessing:
     """The fitted preprocessing that ``to_json`` described."""
     from assay.data.preprocessing.image import ImagePreprocessing
     from assay.data.preprocessing.sequence import SequencePreprocessing
+    from assay.data.preprocessing.stream import StreamPreprocessing
     from assay.data.preprocessing.table import TablePreprocessing
+    from assay.data.preprocessing.tagged import TaggedPreprocessing
     from assay.data.preprocessing.text import TextPreprocessing
 
     kinds: dict[str, Any] = {
         "image": ImagePreprocessing,
         "sequence": SequencePreprocessing,
+        "stream": StreamPreprocessing,
         "table": TablePreprocessing,
+        "tagged": TaggedPreprocessing,
         "text": TextPreprocessing,
     }
     return kinds[plain["type"]].from_json(plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from assay.data.tokenizers.vocabulary import SPECIAL, UNKNOWN_ID
@@ -36,6 +36,8 @@ class BPE:
             installed.
     """
 
+    keeps_lines = False
+
     def __init__(self, vocab_size: int = 8000, min_count: int = 2, lowercase: bool = True) -> None:
         if vocab_size < 1 or min_count < 1:
             raise ConfigError(
@@ -52,13 +54,15 @@ class BPE:
 
     def fit(self, texts: Iterable[str]) -> BPE:
         library = _library()
-        marked = [self._marked(text) for text in texts]
-        characters = set().union(*marked) - {" "}
-        if len(characters) + len(SPECIAL) > self.vocab_size:
-            raise ConfigError(
-                f"tokenizer.vocab_size={self.vocab_size} cannot hold the {len(characters)} characters of the training "
-                f"split and {len(SPECIAL)} special tokens: write {len(characters) + len(SPECIAL)} or more"
-            )
+        characters: set[str] = set()
+
+        def marked() -> Iterator[str]:
+            """One text at a time: a corpus may not fit memory."""
+            for text in texts:
+                words = self._marked(text)
+                characters.update(words)
+                yield words
+
         # Not its special_tokens, which it would look for in texts; ids of characters come from their code points, so
         # that ties, which it breaks by id, fall alike in every process.
         trained = library.Tokenizer(library.models.BPE())
@@ -66,7 +70,13 @@ class BPE:
         trainer = library.trainers.BpeTrainer(
             vocab_size=self.vocab_size - len(SPECIAL), min_frequency=self.min_count, show_progress=False
         )
-        trained.train_from_iterator(marked, trainer)
+        trained.train_from_iterator(marked(), trainer)
+        characters.discard(" ")
+        if len(characters) + len(SPECIAL) > self.vocab_size:
+            raise ConfigError(
+                f"tokenizer.vocab_size={self.vocab_size} cannot hold the {len(characters)} characters of the training "
+                f"split and {len(SPECIAL)} special tokens: write {len(characters) + len(SPECIAL)} or more"
+            )
         ids = trained.get_vocab()
         return self._use([*SPECIAL, *sorted(ids, key=ids.__getitem__)], _merges(trained))
 
@@ -89,6 +99,10 @@ class BPE:
         pieces = [self.vocabulary_[number] for number in ids]
         shown = "".join(piece.removesuffix(END) + (" " if piece.endswith(END) else _CUT) for piece in pieces)
         return shown.replace(f"{_CUT} ", " ").removesuffix(" ")
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Words between spaces; an unfinished one at the end stays open."""
+        return "".join(self.vocabulary_[number] for number in ids).replace(END, " ").removesuffix(" ")
 
     def to_json(self) -> dict[str, Any]:
         settings = {"vocab_size": self.vocab_size, "min_count": self.min_count, "lowercase": self.lowercase}

@@ -14,6 +14,8 @@ class Char:
     ``fit`` sets ``vocabulary_``: padding, unknown, then characters by count and alphabet.
     """
 
+    keeps_lines = True
+
     def __init__(self) -> None:
         self.vocabulary_: list[str] = list(SPECIAL)
         self._ids: dict[str, int] = {}
@@ -32,6 +34,8 @@ class Char:
 
     def show(self, ids: Sequence[int]) -> str:
         return "".join(self.vocabulary_[number] for number in ids)
+
+    decode = show
 
     def to_json(self) -> dict[str, Any]:
         return {"type": "char", "vocabulary_": self.vocabulary_}

@@ -30,6 +30,8 @@ class Word:
         ConfigError: min_count or max_size is less than one.
     """
 
+    keeps_lines = False
+
     def __init__(self, min_count: int = 1, max_size: int = 20000, lowercase: bool = True) -> None:
         if min_count < 1 or max_size < 1:
             raise ConfigError(f"tokenizer.min_count={min_count} and tokenizer.max_size={max_size} are counts from 1")
@@ -54,6 +56,8 @@ class Word:
 
     def show(self, ids: Sequence[int]) -> str:
         return " ".join(self.vocabulary_[number] for number in ids)
+
+    decode = show
 
     def to_json(self) -> dict[str, Any]:
         settings = {"min_count": self.min_count, "max_size": self.max_size, "lowercase": self.lowercase}

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.lifecycle.records import Record
-from assay.review import scores
+from assay.review import scores, tags
 from assay.review.facts import Prediction
-from assay.sweeps.cells import Cell
+from assay.sweeps.tables.cells import Cell
 
 MOST_ROWS = 1_500_000  # above these, an even pick of the runs is read
 MOST_BYTES = 64_000_000  # of one file
@@ -72,8 +72,8 @@ class Answers:
     """All answers.
 
     Attributes:
-        kind: of the label: class, labels, number, or None where nothing was read.
-        names: of the classes or labels.
+        kind: of the label: class, labels, number, tags, or None where nothing was read.
+        names: of the classes or labels; of tags those of the types of spans, and ``tags`` their own.
         examples: by their id.
         classes: of the chosen cells, by their place.
         runs: whose answers were read, of how many that have any.
@@ -85,13 +85,14 @@ class Answers:
     classes: dict[int, Classes]
     runs: int
     having: int
+    tags: list[str] = field(default_factory=list)
 
 
 def read(cells: Sequence[Cell], chosen: Sequence[int]) -> Answers:
     """The answers of all runs of these cells; ``chosen`` are the cells whose classes are wanted."""
     having = [(place, one) for place, cell in enumerate(cells) for one in cell.runs if _size(one) > 0]
     kind, names = label([one for _, one in having])
-    found = Answers(kind, names, {}, {}, 0, len(having))
+    found = Answers(kind, names, {}, {}, 0, len(having), names)
     every = _every(having)
     wanted = set(chosen)
     for number, (place, one) in enumerate(having):
@@ -149,6 +150,10 @@ def _pool(found: Answers, place: int, rows: Sequence[Prediction]) -> None:
             return
         there, said = sets
         made = Classes((there & said).sum(0), there.sum(0), said.sum(0), None, len(rows))
+    elif found.kind == "tags":
+        counts = tags.by_type(rows, found.tags)
+        found.names = list(max(counts.names, found.names if found.classes else (), key=len))
+        made = Classes(counts.right, counts.there, counts.found, None, len(rows))
     else:
         targets, answers, size = scores.codes(rows, found.names)
         if size > len(found.names):  # a class that no data card names

@@ -98,7 +98,7 @@ def _table(found: Answers, places: list[int], labels: dict[int, str], shared: st
                 *cells,
             ]
         )
-    what = "label" if found.kind == "labels" else "class"
+    what = {"labels": "label", "tags": "type"}.get(str(found.kind), "class")
     heads = [what, right_head("examples"), right_head("precision"), right_head("recall")]
     heads += [tag("th", "F1 · ", labels[place], scope="col", class_="n wrap") for place in places]
     caption = (

@@ -106,7 +106,7 @@ def _axis(group: Ranked, key: str, count: int) -> Axis:
         scale = reach(known, low, high, log, pad=0.02)
         ticks = [(scale(value), numerals.short(value)) for value in scale.ticks(5)]
         return Axis(key, [scale(value) for value in numbers if value is not None], ticks, picks=False)
-    values = sorted(dict.fromkeys(text if text is not None else "–" for text in texts), key=natural_number)
+    values = sorted(dict.fromkeys(text if text is not None else "–" for text in texts), key=natural)
     return _by_value(key, [text if text is not None else "–" for text in texts], values)
 
 
@@ -154,9 +154,3 @@ def number_of(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def natural_number(text: str) -> tuple[int, float, object]:
-    """For sorting values: numbers by their size, then words."""
-    value = number_of(text)
-    return (1, 0.0, natural(text)) if value is None else (0, value, [])

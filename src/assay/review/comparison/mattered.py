@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from assay.lifecycle.records import natural
 from assay.review import numerals
 from assay.review.charts import Scale, tenth
-from assay.review.comparison.coordinates import natural_number
 from assay.review.comparison.ranked import Ranked, gap, plus_minus
 from assay.review.effects import Contrast, Effect
 from assay.review.html import Child, Html, tag
@@ -155,7 +155,7 @@ def _fitted(group: Ranked, found: Sequence[Effect]) -> list[Html]:
 
 def _runs(one: Effect) -> str:
     """How many runs each value has."""
-    ordered = sorted(one.runs, key=natural_number)
+    ordered = sorted(one.runs, key=natural)
     told = [f"{_cut(value)} × {count}" for value, count in [(value, one.runs[value]) for value in ordered[:_VALUES]]]
     left = len(one.runs) - len(told)
     return ", ".join(told) + (f" and {left} more" if left else "")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.sweeps.statistics import t_quantile
+from assay.sweeps.tables.statistics import t_quantile
 
 POINTS = 60
 

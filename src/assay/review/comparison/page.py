@@ -26,7 +26,7 @@ from assay.review.comparison.ranked import Ranked, ranked
 from assay.review.comparison.tree import Tree
 from assay.review.page import Section, render
 from assay.review.sections.ending import what_next
-from assay.sweeps.scoring import find_cell
+from assay.sweeps.tables.scoring import find_cell
 
 MOST_BYTES = 4_900_000
 _GROUPS = 6

@@ -9,9 +9,9 @@ from functools import cached_property
 from assay.review import numerals
 from assay.review.effects import Effect, effects
 from assay.screens import lower_is_better
-from assay.sweeps.cells import Cell, Group
-from assay.sweeps.comparison import Comparison, against
-from assay.sweeps.statistics import Estimate, estimate
+from assay.sweeps.tables.cells import Cell, Group
+from assay.sweeps.tables.comparison import Comparison, against
+from assay.sweeps.tables.statistics import Estimate, estimate
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from assay.review.charts import Scale, tenth
 from assay.review.comparison.ranked import Ranked, better, gap, p_told, plus_minus, told
 from assay.review.html import Child, Html, tag
 from assay.review.page import facts, scroll
-from assay.sweeps.comparison import Comparison
-from assay.sweeps.statistics import Estimate
+from assay.sweeps.tables.comparison import Comparison
+from assay.sweeps.tables.statistics import Estimate
 
 LONG = 30
 """Rows that stand there at once; the others come on a click."""

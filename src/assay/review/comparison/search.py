@@ -15,7 +15,7 @@ from assay.review.comparison.measured import Band, band, curves
 from assay.review.comparison.ranked import Ranked
 from assay.review.comparison.tree import Tree
 from assay.review.html import Html, tag
-from assay.sweeps.job_folders import POINT
+from assay.sweeps.ledger.job_folders import POINT
 
 _MOST = 300  # curves that are drawn
 _SHADOW = 0.1  # of the trials: so many of the worst do not choose the frame

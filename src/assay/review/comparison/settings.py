@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.lifecycle.records import Record
-from assay.review.comparison.coordinates import natural_number
+from assay.lifecycle.records import Record, natural
 from assay.review.comparison.ranked import Ranked
 from assay.review.html import Html, tag
 from assay.review.page import row_head, table
@@ -37,7 +36,7 @@ def differences(group: Ranked) -> list[Html]:
 
 def _values(counts: Mapping[str, int]) -> list[Html]:
     """In order; of many, the commonest."""
-    ordered = sorted(counts, key=natural_number)
+    ordered = sorted(counts, key=natural)
     if len(ordered) > _VALUES:
         kept = set(sorted(counts, key=lambda value: -counts[value])[:_VALUES])
         ordered = [value for value in ordered if value in kept]

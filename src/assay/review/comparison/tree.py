@@ -16,8 +16,8 @@ from typing import Any
 from assay.errors import ConfigError
 from assay.lifecycle import records as reading
 from assay.lifecycle.records import Record
-from assay.sweeps.cells import Apart, Group, groups
-from assay.sweeps.ledger import JOURNAL, Entry, Ledger
+from assay.sweeps.ledger.ledger import JOURNAL, Entry, Ledger
+from assay.sweeps.tables.cells import Apart, Group, groups
 
 SWEEP = "sweep.json"
 ENDS = ("failed", "killed", "stopped", "interrupted")

@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.lifecycle.records import Record
+from assay.lifecycle.records import Record, natural
 from assay.review import numerals
-from assay.review.comparison.coordinates import natural_number
 from assay.review.comparison.ranked import Ranked
 from assay.review.comparison.search import point_of
 from assay.review.comparison.tree import Tree
 from assay.review.html import Child, Html, tag
 from assay.review.page import row_head, table
-from assay.sweeps.ranges import is_edge
+from assay.sweeps.search.ranges import is_edge
 
 _ROWS = 60
 _SHOWN = 16  # values of one cell
@@ -76,7 +75,7 @@ def tunings(tree: Tree, group: Ranked) -> list[Tuning]:
             tried = {settings[one.folder].get(key, "–"): _score(one, group.metric) for one in trials}
             points = [settings[one.folder].get(key) for one, role in runs if role == "point"]
             chosen = points[0] if points else _best(tried, group.group.mode)
-            ordered = dict(sorted(tried.items(), key=lambda pair: natural_number(pair[0])))
+            ordered = dict(sorted(tried.items(), key=lambda pair: natural(pair[0])))
             found.append(Tuning(cell, key, ordered, chosen))
     return found
 

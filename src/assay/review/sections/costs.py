@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.compression.words import scores_line, short
+from assay.compression.words import limits, scores_line, short
 from assay.review.facts import Run
 from assay.review.html import Html, tag
 from assay.review.page import number, right_head, row_head, table
@@ -68,7 +68,6 @@ def _search(found: Mapping[str, Any]) -> list[Html]:
     """Of a budget: who was tried, and who was chosen."""
     if not found:
         return []
-    limits = ", ".join(f"{name} ≤ {limit:,}" for name, limit in found["limits"].items())
     rows = [
         [
             row_head(str(one["candidate"])),
@@ -79,7 +78,7 @@ def _search(found: Mapping[str, Any]) -> list[Html]:
         for one in found["tried"]
     ]
     heads = ["candidate", right_head("epochs"), right_head("validation"), right_head("of the limit")]
-    said = tag("p", f"Limits: {limits}. Chosen: {found['chosen']}.")
+    said = tag("p", f"It may take {limits(found['limits'])}. Chosen: {found['chosen']}.")
     return [said, *([table(heads, rows, label="candidates")] if rows else [])]
 
 

@@ -26,7 +26,7 @@ def on_what(run: Run) -> list[Html]:
             [
                 ("Source", card.get("source")),
                 ("Licence", card.get("licence")),
-                ("Examples", [[_line(f"{size:,} {SPLITS.get(split, split)}")] for split, size in sizes.items()]),
+                (_unit(label), [[_line(f"{size:,} {SPLITS.get(split, split)}")] for split, size in sizes.items()]),
                 ("Input", _input(card.get("input") or {})),
                 ("Target", _target(label, run)),
                 ("Preprocessing", _prepared(card.get("preprocessing") or {})),
@@ -46,9 +46,24 @@ def on_what(run: Run) -> list[Html]:
             for split, held in balance.items()
         ]
         body.append(table(["target", *map(right_head, keys)], rows, caption="The target in each split"))
+    elif label.get("kind") == "tokens" and balance:
+        body.append(_text_table(balance))
     elif names and balance:
-        body.append(_balance_table(names, balance, sizes, several=label.get("kind") == "labels"))
+        of_words = label.get("kind") == "tags"
+        what = {"labels": "labels", "tags": "tags"}.get(str(label.get("kind")), "classes")
+        body.append(_balance_table(names, balance, {} if of_words else sizes, what))
     return body
+
+
+def _unit(label: Mapping[str, Any]) -> str:
+    return "Tokens" if label.get("kind") == "tokens" else "Examples"
+
+
+def _text_table(balance: Mapping[str, Any]) -> Html:
+    """Running text, as it was counted when it was tokenised."""
+    keys = ("tokens", "types", "unknown", "characters", "documents")
+    rows = [[row_head(key), *(number(f"{held.get(key, 0):,}") for held in balance.values())] for key in keys]
+    return table(["text", *map(right_head, balance)], rows, caption="The text of each split")
 
 
 def _line(text: str) -> Html:
@@ -80,6 +95,7 @@ def _target(label: Mapping[str, Any], run: Run) -> str | None:
     kind = label.get("kind") or run.kind
     names = label.get("names") or run.names
     told = {"class": f"one of {len(names)} classes", "labels": f"any of {len(names)} labels", "number": "a number"}
+    told |= {"tags": f"one of {len(names)} tags for each word", "tokens": "the token that comes next, of the same"}
     return told.get(str(kind))
 
 
@@ -93,6 +109,9 @@ def _prepared(plain: Mapping[str, Any]) -> Child:
             return (
                 f"{kind} tokens{lower}, vocabulary from training: {_count(words):,}; at most {longest} tokens of a text"
             )
+        case {"type": "stream", "tokenizer": {"type": kind, "vocabulary_": words, **more}}:
+            lower = ", lower case" if more.get("lowercase") else ""
+            return f"{kind} tokens{lower} of running text, vocabulary from training: {_count(words):,}"
         case {"type": "table", "numeric": numeric, "categories_": categories, **more}:
             scaling, impute = ((more.get(part) or {}).get("type", "none") for part in ("scaling", "impute"))
             told = numerals.count(_count(numeric) - _count(categories), "number")
@@ -115,7 +134,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def _balance_table(names: Sequence[str], balance: Mapping[str, Any], sizes: Mapping[str, int], several: bool) -> Html:
+def _balance_table(names: Sequence[str], balance: Mapping[str, Any], sizes: Mapping[str, int], what: str) -> Html:
     first = next(iter(balance.values()))
     order = sorted(range(len(names)), key=lambda place: -first[place]) if len(names) > 20 else range(len(names))
     rows = []
@@ -125,9 +144,9 @@ def _balance_table(names: Sequence[str], balance: Mapping[str, Any], sizes: Mapp
             whole = sizes.get(split) or sum(counts)
             cells.append(number(f"{counts[place]:,} ({numerals.share(counts[place] / whole if whole else None)})"))
         rows.append([row_head(names[place]), *cells])
-    what = "labels" if several else "classes"
     left = len(names) - len(rows)
-    caption = f"Examples of each of the {len(names)} {what}, and their share" + (
+    counted = "Words" if what == "tags" else "Examples"
+    caption = f"{counted} of each of the {len(names)} {what}, and their share" + (
         f"; the {len(rows)} commonest, {left} more are not shown" if left else ""
     )
     shown_ = table([what, *map(right_head, balance)], rows, caption=caption)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.review import charts, numerals, scores
+from assay.metrics.spans import has_spans
+from assay.review import charts, numerals, scores, tags
 from assay.review.facts import Run
 from assay.review.html import Html, tag
 from assay.review.page import folded, number, right_head, row_head, scroll, table
@@ -30,6 +31,8 @@ def where_it_errs(run: Run, chance: float | None) -> list[Html]:
         body += _labels(run)
     elif run.predictions and run.kind == "number":
         body += _numbers(run)
+    elif run.predictions and run.kind == "tags":
+        body += _tags(run)
     body += hardest(run)
     if not body and "predictions/test.csv" not in run.files:
         return [tag("p", "There are no test predictions: the run did not come to its test.", class_="note")]
@@ -194,6 +197,26 @@ def _labels(run: Run) -> list[Html]:
         right = np.array([row.target == row.prediction for row in run.predictions])
         body += _reliability(values, right, None, "the whole set, labels taken as independent,")
     return body
+
+
+def _tags(run: Run) -> list[Html]:
+    """Spans of each type, or tags where they mark no spans."""
+    label, answered, names = tags.codes(run.predictions, run.names)
+    found, spans = tags.by_type(run.predictions, run.names), has_spans(names)
+    held = label >= 0
+    wrong = int((held & (label != answered)).sum())
+    whole = int((held & (label != answered)).any(1).sum())
+    opening = f"{numerals.count(wrong, 'wrong tag')} of {int(held.sum()):,}, in {whole:,} of {len(label):,} sentences."
+    if spans:
+        missed, added = int((found.there - found.right).sum()), int((found.found - found.right).sum())
+        opening += (
+            f" {numerals.count(int(found.there.sum()), 'span')}: {missed:,} missed, {added:,} found that are none."
+        )
+    what = "type" if spans else "tag"
+    table_ = _score_table(scores.class_scores(found.right, found.there, found.found, found.names), what)
+    matrix = scores.confusion(label[held], np.maximum(answered[held], 0), len(names))
+    body = [tag("p", opening), tag("h3", f"Each {what}{' of span' if spans else ''}"), table_]
+    return [*body, tag("h3", "Most confused tags"), confused_pairs(matrix, names)] if wrong else body
 
 
 def _numbers(run: Run) -> list[Html]:

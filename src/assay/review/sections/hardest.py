@@ -36,7 +36,10 @@ def hardest(run: Run) -> list[Html]:
         return [*body, tag("ul", items, class_="examples")]
     if all(isinstance(one.get("row"), list) for one in found):
         return [*body, _rows(found, run.kind)]
-    items = [tag("li", tag("blockquote", one.get("text", "")), _answer(one)) for one in found]
+    if run.kind == "tags":
+        return [*body, tag("ul", [tag("li", _sentence(one)) for one in found], class_="examples texts")]
+    told = _window if run.kind == "tokens" else _answer
+    items = [tag("li", tag("blockquote", one.get("text", "")), told(one)) for one in found]
     return [*body, tag("ul", items, class_="examples texts")]
 
 
@@ -63,6 +66,35 @@ def _answer(one: Mapping[str, Any]) -> list[Html]:
     lines.append(tag("div", f"loss {numerals.score(_number(one.get('loss')))}", class_="small"))
     lines.append(tag("div", f"example {one.get('id')}", class_="small"))
     return lines
+
+
+def _window(one: Mapping[str, Any]) -> list[Html]:
+    """Of a language model: how well the tokens of a window were foretold."""
+    told = f"perplexity {one.get('prediction')} · loss {numerals.score(_number(one.get('loss')))} a token"
+    return [tag("div", told, class_="small"), tag("div", f"example {one.get('id')}", class_="small")]
+
+
+def _sentence(one: Mapping[str, Any]) -> list[Html]:
+    """The words, each wrong tag behind its word: what it is, and what was answered."""
+    targets, answers = (str(one.get(side, "")).split(" ") for side in ("target", "prediction"))
+    tokens = one.get("tokens")
+    if not isinstance(tokens, list) or len(tokens) != len(targets):
+        tokens = ["·"] * len(targets)
+    words: list[Html | str] = []
+    wrong = 0
+    for token, target, answer in zip(tokens, targets, answers, strict=False):
+        if target == answer:
+            words.append(f"{token} ")
+            continue
+        wrong += 1
+        words += [tag("span", str(token), class_="wrong"), tag("small", f" {target}, not {answer}"), " "]
+    lines = [tag("blockquote", words)]
+    sure = one.get("probability")
+    told = f"{wrong} of {len(targets)} tags wrong"
+    if isinstance(sure, int | float):
+        told += f", {numerals.share(sure)} sure of the whole"
+    lines.append(tag("div", f"{told} · loss {numerals.score(_number(one.get('loss')))}", class_="small"))
+    return [*lines, tag("div", f"example {one.get('id')}", class_="small")]
 
 
 def _rows(found: Sequence[Mapping[str, Any]], kind: str | None) -> Html:

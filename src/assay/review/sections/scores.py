@@ -18,6 +18,12 @@ METRICS = {
     "micro_f1": "F1 of all labels of all examples together",
     "calibration_error": "how far the probabilities given are from the shares that came true; 0 is perfect",
     "log_loss": "mean of −log(probability given to the right answer); 0 is perfect",
+    "f1": "harmonic mean of precision and recall of spans, all types together, as conlleval counts them",
+    "precision": "share right, in place, length and type, of the spans that were found",
+    "recall": "share found of the spans that are there",
+    "sentence_accuracy": "share of sentences with every tag right",
+    "intent_accuracy": "share of sentences whose intent is answered right",
+    "joint_accuracy": "share of sentences with every tag and the intent right",
     "mae": "mean distance of prediction and target, in the target's unit",
     "rmse": "root of the mean squared distance, in the target's unit",
     "r2": "share of the target's variance that is explained; 1 is perfect",
@@ -25,8 +31,11 @@ METRICS = {
 BASELINES = {
     "majority": "always answering with the class shares of the training split, whatever the input",
     "mean": "always answering the training split's mean, whatever the input",
+    "word's tag": "each word's commonest tag in training, whatever is around it; of unknown words the commonest of all",
 }
-_IN_UNIT = ("accuracy", "macro_f1", "micro_f1", "r2", "calibration_error")
+_IN_UNIT = ("accuracy", "macro_f1", "micro_f1", "r2", "calibration_error", "f1", "precision", "recall")
+_IN_UNIT += ("sentence_accuracy", "intent_accuracy", "joint_accuracy")
+_OF_TAGS = {"accuracy": "share of tags answered right", "log_loss": "mean over tags of −log(probability given to it)"}
 
 
 def how_well(run: Run, found: Mapping[str, Interval], chance: float | None) -> list[Html]:
@@ -65,7 +74,8 @@ def how_well(run: Run, found: Mapping[str, Interval], chance: float | None) -> l
     body: list[Html] = [_verdict(run, found, name)]
     body.append(table(head, rows, label="scores"))
     count = len(run.predictions) or (run.card.get("sizes") or {}).get("test")
-    meanings = [[tag("dt", metric), tag("dd", METRICS[metric])] for metric in test if metric in METRICS]
+    told = METRICS | _OF_TAGS if run.kind == "tags" else METRICS
+    meanings = [[tag("dt", metric), tag("dd", told[metric])] for metric in test if metric in told]
     body.append(tag("dl", meanings, class_="facts small"))
     body.append(
         tag(

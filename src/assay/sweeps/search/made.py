@@ -11,10 +11,10 @@ from assay.composition.points import quote_all
 from assay.composition.spaces import split
 from assay.errors import ConfigError
 from assay.sweeps.axes import WORDS, is_drawn
-from assay.sweeps.identity import is_own
+from assay.sweeps.ledger.identity import is_own
 from assay.sweeps.search.space import Space
+from assay.sweeps.search.tuning import Tuned
 from assay.sweeps.strategy import Compose, Strategy
-from assay.sweeps.tuning import Tuned
 from assay.targets import accepted, build
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from assay.composition.signatures import definition_of
 from assay.errors import ConfigError
 from assay.screens import lower_is_better
-from assay.sweeps.ledger import Entry, read_summary
+from assay.sweeps.ledger.ledger import Entry, read_summary
 
 
 def mode_of(config: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.errors import ConfigError
-from assay.sweeps.ledger import Entry, Ledger
+from assay.sweeps.ledger.ledger import Entry, Ledger
 from assay.sweeps.search.space import Cell, Space, known, refused
 from assay.sweeps.strategy import Offers
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from assay.composition.compose import Composer
 from assay.composition.spaces import Dimension, Value, choices_of
 from assay.errors import ConfigError
-from assay.sweeps.ledger import Entry, Planned
+from assay.sweeps.ledger.ledger import Entry, Planned
 from assay.sweeps.strategy import Compose
 
 Cell = dict[str, str]

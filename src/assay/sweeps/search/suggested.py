@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConfigError
 from assay.folder import write_json
-from assay.sweeps.ledger import Entry, Ledger, Planned
+from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.search.objective import has_diverged, mode_of, score_of
 from assay.sweeps.search.pruners import TRIAL, Pruner
 from assay.sweeps.search.space import Space, known, refused

@@ -1,0 +1,61 @@
+"""What `assay predict` shows of tags: a row per sentence, with its words and a tag for each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+Row = dict[str, Any]
+
+
+def rows(task: Any, outputs: Mapping[str, Tensor], words: Sequence[Sequence[str]]) -> list[Row]:
+    """Per sentence: ``prediction``, its tags; ``tokens``, the words as typed; ``probability`` of all the tags together,
+    ``probabilities`` of each; of a joint model ``intent`` and ``intent_probability``.
+
+    Args:
+        outputs: the task's answers (B, T), -1 where padded.
+        words: of each sentence.
+    """
+    tags, each, whole = (outputs[name].tolist() for name in ("prediction", "each", "probability"))
+    found: list[Row] = []
+    for place, tokens in enumerate(words):
+        count = len(tokens)
+        found.append(
+            {
+                "prediction": [task.names[tag] for tag in tags[place][:count]],
+                "tokens": list(tokens),
+                "probability": whole[place],
+                "probabilities": each[place][:count],
+            }
+        )
+        if "intent" in outputs:
+            found[-1]["intent"] = task.intents[int(outputs["intent"][place])]
+            found[-1]["intent_probability"] = float(outputs["intent_probability"][place])
+    return found
+
+
+def is_tagged(row: Row) -> bool:
+    return "tokens" in row and isinstance(row.get("prediction"), list)
+
+
+def pairs(row: Row) -> str:
+    """word/TAG word/TAG …"""
+    return " ".join(f"{word}/{tag}" for word, tag in zip(row["tokens"], row["prediction"], strict=True))
+
+
+def as_csv(found: Sequence[Row]) -> str:
+    """A row per word: the sentence's id, the word's place in it from 1, the word, its tag and the tag's probability."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    beside = [name for name in ("intent", "intent_probability") if name in found[0]]
+    writer.writerow(["id", "position", "token", "tag", "probability", *beside])
+    for row in found:
+        words = zip(row["tokens"], row["prediction"], row["probabilities"], strict=True)
+        for place, (word, tag, sure) in enumerate(words, 1):
+            told = [f"{row[name]:.6f}" if isinstance(row[name], float) else row[name] for name in beside]
+            writer.writerow([row["id"], place, word, tag, f"{sure:.6f}", *told])
+    return text.getvalue().rstrip("\n")

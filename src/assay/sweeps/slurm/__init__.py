@@ -1,0 +1,1 @@
+"""``launcher=slurm``: the points of a sweep as tasks of a cluster."""
