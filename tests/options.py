@@ -60,3 +60,8 @@ def option(group: str, name: str, *overrides: str) -> Any:
     if group == "optim":  # what run.py reads itself
         found = {key: value for key, value in found.items() if key not in ("layer_decay", "groups")}
     return build(found)
+
+
+def encoders() -> list[str]:
+    """The models that are encoders: those that are fitted by counting are whole networks."""
+    return [name for name in options("model") if "estimator" not in header("model", name).get("gives", [])]

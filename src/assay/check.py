@@ -22,7 +22,9 @@ def check_command(option: str) -> int:
     if not sign or group not in catalogue.groups:
         found = [f"{known}={name or 'NAME'}" for known in near(group, catalogue.groups)]
         if not sign:
-            found = [f"{known}={group}" for known, options in catalogue.groups.items() if group in options] or found
+            having = [known for known, options in catalogue.groups.items() if group in options]
+            having.sort(key=lambda known: known != "model")  # lstm is a model first, and a reader of characters then
+            found = [f"{known}={group}" for known in having] or found
         hint = f"did you mean {found[0]}?" if found else "`assay switches` lists groups and options"
         raise ConfigError(f"'{option}' is not a switch and its option; {hint}")
     if name not in catalogue.groups[group]:

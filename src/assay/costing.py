@@ -104,10 +104,16 @@ def _batch(parts: Any) -> Any:
     return next(iter(parts.data.loader(few)))
 
 
+EXPORTED = ("class", "labels", "number")
+"""Kinds of answers that `assay export` writes: no tags, no tokens."""
+
+
 def _exported(parts: Any, artifact: artifacts.Artifact) -> dict[str, Any]:
     """Times of the file that would be exported: rounding by torch is no faster, integers by onnxruntime are. Nothing
     where the extra is not installed."""
     if any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")):
+        return {}
+    if artifact.spec.label.kind not in EXPORTED:
         return {}
     from assay.export import onnx_file
     from assay.export.session import Session

@@ -17,7 +17,7 @@ from assay.folder import find_artifact
 from assay.layers.stems.bag_of_words import BagOfWords
 from assay.transfer_files import TORCHVISION, published
 
-HEAD = ("head.", "output.", "intent.")  # of classes, of tags, of what a sentence asks for
+HEAD = ("head.", "intent.")  # of what is predicted; of what a sentence asks for beside its tags
 _SHOWN = 4
 
 

@@ -23,7 +23,18 @@ LONG = ("fashion_mnist_augmented",)
 @pytest.fixture
 def everything_there(monkeypatch):
     """As if all data had been downloaded."""
-    for name in ("adult", "fashion_mnist", "mnist", "mr", "trec"):
+    for name in (
+        "adult",
+        "atis",
+        "atis_tables",
+        "conll2000",
+        "fashion_mnist",
+        "mnist",
+        "mr",
+        "ptb",
+        "tiny_shakespeare",
+        "trec",
+    ):
         monkeypatch.setattr(sources, f"check_{name}", lambda config: set())
 
 

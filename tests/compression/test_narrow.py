@@ -18,7 +18,7 @@ from assay.layers.stems.embedding import Embedding
 from assay.tasks.classification import Classifier
 from assay.tasks.regression import Regressor
 from tests.models.encoders import Case, batch, cases
-from tests.options import options
+from tests.options import encoders
 
 C = 3
 HEAVY = [
@@ -158,7 +158,7 @@ def test_a_narrow_network_trains_and_is_narrowed_again(case):
             assert module.weight.shape[:2] == (module.out_channels, module.in_channels // module.groups)
 
 
-@pytest.mark.parametrize("name", options("model"))
+@pytest.mark.parametrize("name", encoders())
 def test_every_model_says_what_can_leave(name):
     """Found by listing conf/: all but linear have units; a normalisation over units takes away what passes it."""
     found = {case: groups_of(network(case)) for case in cases() if case.name == name}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from assay.contracts import DataSpec, Field
 from assay.layers.random import name_layers
 from assay.targets import accepted
-from tests.options import header, node, option, options
+from tests.options import encoders, header, node, option, options
 
 B, T, V = 10, 6, 40
 SHAPES: dict[str, tuple[int | None, ...]] = {
@@ -63,9 +63,7 @@ def cases() -> list[Case]:
     """The option as it is, and with one thing changed: each switch of its yaml, each normalisation it takes, two
     layers."""
     found = []
-    for name in options("model"):
-        if "estimator" in header("model", name)["gives"]:  # a whole network, and no encoder
-            continue
+    for name in encoders():
         forms: list[tuple[str, ...]] = [()]
         plain = node("model", name)
         for key, value in plain.items():

@@ -18,7 +18,7 @@ from assay.assemble import assemble, stem_kind
 from assay.contracts import DataSpec, Encoded, Field
 from assay.layers.random import KeyedStreams
 from assay.losses.cross_entropy import CrossEntropy
-from tests.options import header, node, options
+from tests.options import encoders, header, node, options
 
 PADDING = 0
 LENGTHS = torch.tensor([6, 1, 4, 3, 6, 2, 5, 6, 3, 4])
@@ -54,8 +54,7 @@ class Case:
 def cases() -> list[Case]:
     found = [
         Case(model, stem, kind)
-        for model in options("model")
-        if "estimator" not in header("model", model)["gives"]  # which are no encoders
+        for model in encoders()
         for stem in options("stem")
         for kind in header("model", model)["reads"]
         if kind in node("stem", stem)
@@ -109,7 +108,7 @@ TEXT = pytest.mark.parametrize("case", [case for case in cases() if case.stem ==
 
 
 def test_every_model_and_every_stem_is_in_the_battery():
-    assert {case.model for case in cases()} == set(options("model"))
+    assert {case.model for case in cases()} == set(encoders())
     assert set(FIELDS) == set(options("stem"))
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from assay.errors import ConfigError
 from assay.layers.random import Dropout
 from assay.optim.groups import factors, freeze, layers, matches, parameter_groups
-from tests.options import node, option, options
+from tests.options import encoders, node, option, options
 from tests.references import optimizers as reference
 
 
@@ -72,7 +72,7 @@ def test_a_shared_weight_is_in_its_first_layer():
     assert layers(tied) == [["first.weight", "second.bias"], ["last.weight", "last.bias"]]
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", encoders())
 def test_every_model_has_layers_that_hold_each_weight_once_and_end_with_the_head(model):
     from tests.models.test_networks import cases, network
 
@@ -139,7 +139,7 @@ def test_each_part_moves_as_alone_with_its_own_rate(name, lr):
         assert getattr(net, part).weight.flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in options("optim") if name != "lbfgs"])
+@pytest.mark.parametrize("name", [name for name in options("optim") if name not in ("lbfgs", "none")])
 def test_every_optimiser_steps_groups_as_it_steps_each_alone(name):
     ends = []
     for split in (True, False):

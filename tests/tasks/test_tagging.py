@@ -316,7 +316,7 @@ def test_units_of_the_encoder_leave_all_that_reads_them(kind):
     narrow(network, kept)
     with torch.inference_mode():
         less = network(given)
-    assert network.output.linear.weight.shape == (5, 6)
+    assert network.head.linear.weight.shape == (5, 6)
     torch.testing.assert_close(less.logits, whole.logits)
     if kind is Joint:
         torch.testing.assert_close(less.beside["intent"].logits, whole.beside["intent"].logits)

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 
 from assay.contracts import Batch
 from assay.layers.recurrent import Steps
+from assay.layers.relu2 import ReLU2
 
-FUNCTIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.ReLU6: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
-"""Modules whose units can be dead or saturated, and what each computes; ReLU6 counts as the rectifier it is below 6."""
+RECTIFIERS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.ReLU6: "relu", ReLU2: "relu"}
+FUNCTIONS = {**RECTIFIERS, nn.Sigmoid: "sigmoid", nn.Tanh: "tanh"}
+"""Modules whose units can be dead or saturated, and what each computes; ReLU6 counts as the rectifier it is below 6,
+and the square of a rectifier as that rectifier."""
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

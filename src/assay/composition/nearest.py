@@ -73,7 +73,7 @@ def unknown_key(
     if not rest and (choice := _choice(first, value, groups)):
         return f"{first} is not a switch or key; did you mean {choice}?"
     if rest and first not in config and first not in groups:
-        if known := [option for option in catalogue if option.name == first]:
+        if known := sorted((o for o in catalogue if o.name == first), key=lambda o: o.group != "model"):
             return f"{said}: keys of {known[0].label} alone are written {first}.{known[0].node}.KEY"
         if found := near(first, groups):
             return f"{key} is not a key; did you mean {found[0]}.{rest}?"

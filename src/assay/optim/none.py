@@ -12,11 +12,11 @@ class Nothing(Optimizer):
     """Takes steps that do nothing, so that the loop can count them.
 
     Args:
-        parameters: none, or any; they stay as they are.
+        params: none, or any; they stay as they are.
     """
 
-    def __init__(self, parameters: Any = ()) -> None:
-        super().__init__([{"params": list(parameters), "lr": 0.0}], {"lr": 0.0})
+    def __init__(self, params: Any = ()) -> None:
+        super().__init__([{"params": list(params), "lr": 0.0}], {"lr": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Nothing."""

@@ -23,7 +23,7 @@ class JointTagger(nn.Module):
         batch as the data publish it -> Output with logits (B, T, C), and ``beside["intent"]`` with logits (B, I)
     """
 
-    readers = ("output.linear.weight", "intent.weight")
+    readers = ("head.linear.weight", "intent.weight")
 
     def __init__(
         self, stem: nn.Module, encoder: Any, output: Callable[..., nn.Module], names: tuple[str, ...], intents: int
@@ -31,14 +31,14 @@ class JointTagger(nn.Module):
         super().__init__()
         self.stem = stem
         self.encoder = encoder
-        self.output = output(encoder.output_size, names)
+        self.head = output(encoder.output_size, names)
         self.intent = nn.Linear(encoder.output_size, intents)
 
     def forward(self, batch: Batch) -> Output:
         x, mask = read(self.stem, batch)
         encoded = self.encoder(x, mask)
         logits = self.intent(encoded.last)  # (B, I)
-        tags: Output = self.output(encoded.states, mask)
+        tags: Output = self.head(encoded.states, mask)
         beside = {"intent": Output(logits, logits.log_softmax(-1))}
         return Output(tags.logits, lambda: tags.log_probs, tags.mask, chain=tags.chain, beside=beside)
 

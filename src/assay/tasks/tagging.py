@@ -23,17 +23,17 @@ class Tagger(nn.Module):
         batch as the data publish it -> Output with logits (B, T, C)
     """
 
-    readers = ("output.linear.weight",)  # what reads the encoder: units that leave it leave these too
+    readers = ("head.linear.weight",)  # what reads the encoder: units that leave it leave these too
 
     def __init__(self, stem: nn.Module, encoder: Any, output: Callable[..., nn.Module], names: tuple[str, ...]) -> None:
         super().__init__()
         self.stem = stem
         self.encoder = encoder
-        self.output = output(encoder.output_size, names)
+        self.head = output(encoder.output_size, names)
 
     def forward(self, batch: Batch) -> Output:
         x, mask = read(self.stem, batch)
-        return self.output(self.encoder(x, mask).states, mask)
+        return self.head(self.encoder(x, mask).states, mask)
 
 
 class Tagging:

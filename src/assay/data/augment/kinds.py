@@ -6,7 +6,7 @@ from assay.contracts import DataSpec
 from assay.errors import ConfigError
 
 IMAGES = "flip, crop, affine, color_jitter, erasing, mixup or cutmix"
-TEXTS = "word_dropout, swap or eda"
+TEXTS = "word_dropout, rare_words, swap or eda"
 
 
 def needs_image(spec: DataSpec, name: str) -> None:
