@@ -90,17 +90,10 @@ class Joint:
         return {**terms, "intent": Term(self.intent_weight * total, weight)}
 
     def readings(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Those of tagging, ``intent`` and ``intent_prediction`` (B,); the loss is that of both answers."""
+        """Those of tagging, whose loss is of the tags alone; ``intent`` and ``intent_prediction`` (B,)."""
         found = self.tagging.readings(output, batch)
         log_probs, intent = output.beside["intent"].log_probs, batch["intent"].long()
-        nll = -log_probs.gather(-1, intent.unsqueeze(-1)).squeeze(-1)
-        return {
-            **found,
-            "intent": intent,
-            "intent_prediction": log_probs.argmax(-1),
-            "tags_loss": found["loss"],
-            "loss": found["loss"] + nll,
-        }
+        return {**found, "intent": intent, "intent_prediction": log_probs.argmax(-1)}
 
     def answers(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Those of tagging, and ``intent`` (B,) with ``intent_probability``."""
@@ -114,7 +107,7 @@ class Joint:
     def scores(self, readings: Mapping[str, Tensor]) -> dict[str, float]:
         """Those of tagging; ``intent_accuracy``; ``joint_accuracy``, the share of sentences with every tag and the
         intent right."""
-        found = self.tagging.scores({**readings, "loss": readings["tags_loss"]})
+        found = self.tagging.scores(readings)
         return found | self._of_both(readings, readings["prediction"], readings["intent_prediction"])
 
     @staticmethod
