@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 # Before torch is imported anywhere: two OpenMP threads on two busy cores make a small step a hundred times slower.
@@ -75,6 +76,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if _is_about(item, group, name)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    # Sweeps come first: their tests fork the process that runs them, and one that has computed, opened and measured all
+    # that the others do is no parent to fork from. Then the longest files, so that processes end together.
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: ("tests/sweeps/" not in item.nodeid, -sizes[item.path]))
 
 
 def _is_about(item: pytest.Item, group: str, name: str) -> bool:
