@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from assay.cli import main
+from assay.errors import ConfigError
 from assay.predict import load, render
 from assay.predicted_tags import rows
 
@@ -69,6 +70,24 @@ def test_an_intent_stands_beside():
     assert render(found, "csv").splitlines()[1].endswith(",flight,0.500000")
 
 
+def test_several_taggings_are_ranked():
+    taggings = torch.tensor([[[0, 1, 2], [0, 1, 1]], [[1, -1, -1], [-1, -1, -1]]])
+    more = {**OUTPUTS, "n_best": taggings, "n_best_probability": torch.tensor([[0.5, 0.25], [1.0, 0.0]])}
+    found = identified(rows(Task(), more, WORDS))
+    assert found[1]["n_best"] == [{"prediction": ["B-city"], "probability": 1.0}]  # there are no more
+    lines = [line.split() for line in render(found, "table").splitlines()]
+    assert lines[0] == ["id", "prediction", "rank", "probability"]
+    assert lines[2] == ["a.txt:1", "to/O", "New/B-city", "York/B-city", "2", "0.2500"]
+    assert [line[-2:] for line in lines[1:]] == [["1", "0.5000"], ["2", "0.2500"], ["1", "1.0000"]]
+    table = list(csv.DictReader(io.StringIO(render(found, "csv"))))
+    assert [(row["rank"], row["tag"], row["probability"]) for row in table[3:]] == [
+        ("2", "O", "0.250000"),
+        ("2", "B-city", "0.250000"),
+        ("2", "B-city", "0.250000"),
+        ("1", "B-city", "1.000000"),
+    ]
+
+
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory):
     """Words are tagged by what they are, so that a few epochs are enough."""
@@ -96,6 +115,28 @@ def test_a_tagger_is_asked_from_python(tagger):
     assert row["tokens"] == ["from", "Oslo", "to", "Rome", "at", "3"]
     assert row["prediction"] == ["O", "B-from", "O", "B-to", "O", "B-time"]
     assert 0 < row["probability"] <= min(row["probabilities"]) + 1e-6
+
+
+def test_a_tagger_is_asked_for_several(tagger, capsys):
+    (alone,) = load(tagger).predict("from Oslo to Rome")
+    (row,) = load(tagger).predict("from Oslo to Rome", n_best=4)
+    several = row.pop("n_best")
+    assert row == alone
+    assert several[0] == {"prediction": row["prediction"], "probability": pytest.approx(row["probability"])}
+    sure = [one["probability"] for one in several]
+    assert sure == sorted(sure, reverse=True)
+    assert sum(sure) <= 1 + 1e-6
+    assert len({tuple(one["prediction"]) for one in several}) == 4
+    capsys.readouterr()
+    assert main(["predict", str(tagger), "from Oslo", "Rome", "--n-best", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert main(["predict", str(tagger), "Rome", "--n-best", "0"]) == 2
+    assert "--n-best 0" in capsys.readouterr().err
+
+
+def test_several_answers_of_what_has_no_tags_are_refused(digits_run):
+    with pytest.raises(ConfigError, match="--n-best 2 is of taggings"):
+        load(digits_run.folder).predict([], n_best=2)
 
 
 def test_evaluating_again_gives_the_scores_of_the_run(tagger, capsys):

@@ -184,11 +184,12 @@ def precision(weights: Mapping[str, Tensor]) -> torch.dtype:
 
 
 @torch.inference_mode()
-def outputs(artifact: Artifact, columns: Mapping[str, Any], batch_size: int = 256) -> dict[str, Tensor]:
+def outputs(artifact: Artifact, columns: Mapping[str, Any], batch_size: int = 256, **asked: Any) -> dict[str, Tensor]:
     """The task's answers to columns of inputs: ``log_probs`` for classes, ``prediction`` for numbers and tags.
 
     Args:
         columns: the source and what the network reads beside it, by field.
+        asked: of the task's ``answers``, such as the number of them.
     """
     kept: list[dict[str, Tensor]] = []
     kind = precision(artifact.network.state_dict())
@@ -198,5 +199,5 @@ def outputs(artifact: Artifact, columns: Mapping[str, Any], batch_size: int = 25
         batch = {name: column.gather(positions) for name, column in columns.items()}
         batch = {name: x.to(kind) if x.is_floating_point() else x for name, x in batch.items()}
         batch["index"] = positions
-        kept.append(artifact.task.answers(artifact.network(batch), batch))
+        kept.append(artifact.task.answers(artifact.network(batch), batch, **asked))
     return join(kept) if kept else {}

@@ -34,10 +34,11 @@ def _predict(arguments: list[str]) -> int:
     parser.add_argument("inputs", metavar="INPUT", nargs="*", default=["-"], help="images, CSV, text; - is stdin")
     parser.add_argument("--format", choices=("table", "csv", "jsonl"), default="table")
     parser.add_argument("--output", metavar="FILE", help="instead of stdout")
+    parser.add_argument("--n-best", metavar="N", type=int, default=1, help="of tags: the N likeliest taggings")
     given = parser.parse_intermixed_args(arguments)
     from assay.predict import predict_command
 
-    return predict_command(run=given.run, inputs=given.inputs, format=given.format, output=given.output)
+    return predict_command(**vars(given))
 
 
 def _evaluate(arguments: list[str]) -> int:

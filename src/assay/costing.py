@@ -70,6 +70,7 @@ def report(parts: Any, where: Path, first: Mapping[str, Any] | None, scores: Map
     said = words.scores_line(first, after, metric)
     timed = [str(row["runs_in"]) for row in rows if row.get("latency_ms")]
     spoken = [f"ms: medians for 1 and for 64 examples by {timed[-1]}, {costs.THREADS} thread"] if timed else []
+    spoken += [f"no ms: {why}" for why in dict.fromkeys(row["untimed"] for row in rows if row.get("untimed"))]
     return [*words.table(rows, metric, metric[:13]), *([said] if said else []), *spoken]
 
 
@@ -110,7 +111,7 @@ EXPORTED = ("class", "labels", "number")
 
 def _exported(parts: Any, artifact: artifacts.Artifact) -> dict[str, Any]:
     """Times of the file that would be exported: rounding by torch is no faster, integers by onnxruntime are. Nothing
-    where the extra is not installed."""
+    where the extra is not installed; where torch cannot write the file, why."""
     if any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")):
         return {}
     if artifact.spec.label.kind not in EXPORTED:
@@ -120,7 +121,10 @@ def _exported(parts: Any, artifact: artifacts.Artifact) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "model.onnx")
-        onnx_file.write(artifact, path)
+        try:
+            onnx_file.write(artifact, path)
+        except ConfigError as error:  # a trained network is not lost for want of its times
+            return {"untimed": str(error)}
         session = Session(path, costs.THREADS)
         found = costs.latencies(lambda batch: session.answers(batch["source"]), _batch(parts))
     return {"latency_ms": found, "runs_in": "onnxruntime"}

@@ -34,7 +34,7 @@ class Predictor:
         """Data, licence, sizes, test metrics and versions."""
         return self.artifact.card
 
-    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+    def predict(self, inputs: Any, n_best: int = 1) -> list[dict[str, Any]]:
         """One row per input: ``prediction``, and for classes ``probability`` and ``probabilities`` by name; for tags
         ``prediction`` and ``probabilities`` are lists, as is ``tokens`` (:func:`assay.predicted_tags.rows`). Of a
         language model ``tokens`` and how well it foretold them: ``perplexity``, ``log_loss``, and bits.
@@ -42,12 +42,13 @@ class Predictor:
         Args:
             inputs: one or several of what the data set holds: image files, arrays or Pillow images; texts; rows as
                 dictionaries.
+            n_best: of tags: the rows also have so many of the likeliest taggings of the whole sentence.
         Raises:
-            ConfigError: an input cannot be read.
+            ConfigError: an input cannot be read, or n_best was asked of what has no tags.
         """
         if isinstance(inputs, str | bytes | Path | dict) or not isinstance(inputs, Sequence):
             inputs = [inputs]
-        return self._rows(list(inputs))
+        return self._rows(list(inputs), n_best)
 
     def generate(self, prompt: str = "", **asked: Any) -> list[dict[str, Any]]:
         """Texts that a language model writes after ``prompt``: ``text`` and ``tokens`` of each.
@@ -66,13 +67,18 @@ class Predictor:
         request = Request(prompt, **asked)
         return write(language_model(self.artifact, "this"), request)
 
-    def _rows(self, raws: list[Any]) -> list[dict[str, Any]]:
+    def _rows(self, raws: list[Any], n_best: int = 1) -> list[dict[str, Any]]:
+        task: Any = self.artifact.task
+        if n_best < 1:
+            raise ConfigError(f"--n-best {n_best} is no number of taggings: 1 or more")
+        if n_best > 1 and self.artifact.spec.label.kind != "tags":
+            raise ConfigError(f"--n-best {n_best} is of taggings, and this model answers otherwise: leave it out")
         if not raws:
             return []
-        task: Any = self.artifact.task
         if isinstance(self.artifact, artifacts.Artifact):
-            few = {"batch_size": TEXTS} if self.artifact.spec.label.kind == "tokens" else {}
-            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws), **few)
+            few: dict[str, Any] = {"batch_size": TEXTS} if self.artifact.spec.label.kind == "tokens" else {}
+            several = {"number": n_best} if n_best > 1 else {}
+            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws), **few, **several)
         else:
             outputs = self.artifact.outputs(self.artifact.column(raws))
         if hasattr(task, "rows"):
@@ -99,7 +105,9 @@ def load(run: str | Path, outputs: str = "outputs") -> Predictor:
     return Predictor(artifacts.load(find_artifact(str(run), outputs)))
 
 
-def predict_command(run: str, inputs: list[str], format: str = "table", output: str | None = None) -> int:
+def predict_command(
+    run: str, inputs: list[str], format: str = "table", output: str | None = None, n_best: int = 1
+) -> int:
     """Predicts files, folders, literal texts or standard input (``-``); writes a table, CSV or JSON lines."""
     if output is not None and (Path(output).is_dir() or not Path(output).absolute().parent.is_dir()):
         raise ConfigError(f"--output {output} cannot be written: name a file in a folder that is there")
@@ -108,7 +116,7 @@ def predict_command(run: str, inputs: list[str], format: str = "table", output: 
     ids, raws = preprocessing.read(inputs or ["-"])
     if not raws:
         raise ConfigError(f"there is nothing to predict in {', '.join(inputs) or 'standard input'}")
-    rows = [{"id": name, **row} for name, row in zip(ids, predictor._rows(raws), strict=True)]
+    rows = [{"id": name, **row} for name, row in zip(ids, predictor._rows(raws, n_best), strict=True)]
     for note in getattr(preprocessing, "notes", []):
         print(note, file=sys.stderr)
     text = render(rows, format)
@@ -142,7 +150,9 @@ def render(rows: list[dict[str, Any]], format: str) -> str:
     if "prediction" not in rows[0]:  # of a language model: how well it foretold each text
         cells = [[name.replace("_", " ") for name in rows[0]], *([_cell(one) for one in row.values()] for row in rows)]
         return _aligned(cells)
-    more = [name for name in ("probability", "intent", "intent_probability") if name in rows[0]]
+    if "n_best" in rows[0]:
+        rows = predicted_tags.ranked(rows)
+    more = [name for name in ("rank", "probability", "intent", "intent_probability") if name in rows[0]]
     cells = [["id", "prediction", *(name.replace("_", " ") for name in more)]]
     for row in rows:
         prediction = row["prediction"]

@@ -14,7 +14,8 @@ Row = dict[str, Any]
 
 def rows(task: Any, outputs: Mapping[str, Tensor], words: Sequence[Sequence[str]]) -> list[Row]:
     """Per sentence: ``prediction``, its tags; ``tokens``, the words as typed; ``probability`` of all the tags together,
-    ``probabilities`` of each; of a joint model ``intent`` and ``intent_probability``.
+    ``probabilities`` of each; of a joint model ``intent`` and ``intent_probability``; where several were asked for
+    ``n_best``, the likeliest taggings as rows of ``prediction`` and ``probability``, the best first.
 
     Args:
         outputs: the task's answers (B, T), -1 where padded.
@@ -35,11 +36,28 @@ def rows(task: Any, outputs: Mapping[str, Tensor], words: Sequence[Sequence[str]
         if "intent" in outputs:
             found[-1]["intent"] = task.intents[int(outputs["intent"][place])]
             found[-1]["intent_probability"] = float(outputs["intent_probability"][place])
+        if "n_best" in outputs:
+            sure = outputs["n_best_probability"][place].tolist()
+            taggings = outputs["n_best"][place, :, :count].tolist()
+            found[-1]["n_best"] = [
+                {"prediction": [task.names[tag] for tag in tagging], "probability": p}
+                for tagging, p in zip(taggings, sure, strict=True)
+                if -1 not in tagging
+            ]
     return found
 
 
 def is_tagged(row: Row) -> bool:
     return "tokens" in row and isinstance(row.get("prediction"), list)
+
+
+def ranked(found: Sequence[Row]) -> list[Row]:
+    """A row for each of a sentence's taggings, with its ``rank``."""
+    return [
+        {"id": row["id"], "rank": rank, "tokens": row["tokens"], **one}
+        for row in found
+        for rank, one in enumerate(row["n_best"], 1)
+    ]
 
 
 def pairs(row: Row) -> str:
@@ -48,9 +66,18 @@ def pairs(row: Row) -> str:
 
 
 def as_csv(found: Sequence[Row]) -> str:
-    """A row per word: the sentence's id, the word's place in it from 1, the word, its tag and the tag's probability."""
+    """A row per word: the sentence's id, the word's place in it from 1, the word, its tag and the tag's probability. Of
+    several taggings: their rank, and the probability of the whole one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    if "n_best" in found[0]:
+        writer.writerow(["id", "rank", "position", "token", "tag", "probability"])
+        for row in ranked(found):
+            words = enumerate(zip(row["tokens"], row["prediction"], strict=True), 1)
+            writer.writerows(
+                [row["id"], row["rank"], place, *pair, f"{row['probability']:.6f}"] for place, pair in words
+            )
+        return text.getvalue().rstrip("\n")
     beside = [name for name in ("intent", "intent_probability") if name in found[0]]
     writer.writerow(["id", "position", "token", "tag", "probability", *beside])
     for row in found:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from assay.contracts import Chain, Output
-from assay.decoding.viterbi import best, n_best, viterbi
+from assay.decoding.viterbi import best, n_best, several, viterbi
 from assay.layers import crf
 from tests.layers.test_crf import INF, LENGTHS, arrays, made
 from tests.references import crf as reference
@@ -83,6 +83,22 @@ def test_best_is_the_argmax_without_a_chain_and_viterbi_with_one():
     whole, alone = best(Output(logits[:1]))
     assert torch.equal(whole, logits[:1].argmax(-1))
     torch.testing.assert_close(alone, each[:1].sum(1))
+
+
+def test_several_with_and_without_a_chain():
+    logits, mask, chain, _ = made()
+    for output in (Output(logits, None, mask), Output(logits, None, mask, chain=chain)):
+        tags, log_probs = several(output, 81)
+        first, sure = best(output)
+        torch.testing.assert_close(tags[:, 0], first)
+        torch.testing.assert_close(log_probs[:, 0], sure)
+        torch.testing.assert_close(log_probs.exp().sum(1), torch.ones(len(logits), dtype=logits.dtype))
+    for b, length in enumerate(LENGTHS):  # without a chain each position by itself
+        alone = logits[b, :length].log_softmax(-1)
+        tags, log_probs = several(Output(logits[b : b + 1], None, mask[b : b + 1]), 5)
+        for tagging, sure in zip(tags[0, :, :length], log_probs[0], strict=True):
+            if sure > -INF:
+                torch.testing.assert_close(alone.gather(1, tagging.unsqueeze(1)).sum(), sure)
 
 
 def test_against_pytorch_crf():

@@ -10,8 +10,8 @@ import torch
 from assay.export.onnx_file import write
 from assay.export.session import Session
 from assay.export.whole import Whole, example
-from tests.conftest import ROOT
 from tests.export.built import CLASSES, LABELS, NUMBER, built
+from tests.options import encoders, header
 
 pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 
@@ -49,6 +49,10 @@ VARIANTS = {
         ("ids", "normalization=layer"),
         ("image",),
     ],
+    "rnnlu": [
+        ("ids", "model.nonlinearity=relu", "model.window=3", "model.lookahead=0", "model.bag=3"),
+        ("ids", "model.direct=false", "model.nonlinearity=tanh"),
+    ],
     "student": [("color", "normalization=layer", "activation=relu")],
     "textcnn": [("ids", "model.pool=kmax", "model.k=3"), ("ids", "model.pool=average"), ("image",)],
     "torchvision": [("color", "model.name=mobilenet_v3_small", "model.size=32")],
@@ -63,14 +67,13 @@ VARIANTS = {
     ],
     "vgg16": [],
 }
-MODELS = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
+MODELS = encoders()
 
 
 def kind(model: str) -> str:
     """The first kind of data that a model reads, as its YAML says."""
-    lines = (ROOT / "conf" / "model" / f"{model}.yaml").read_text(encoding="utf-8").splitlines()
-    (reads,) = [line.removeprefix("# reads:").split(",")[0].strip() for line in lines if line.startswith("# reads:")]
-    return {"vector": "table", "sequence": "ids"}.get(reads, reads)
+    reads = header("model", model)["reads"][0]
+    return {"vector": "table", "sequence": "ids", "tokens": "ids"}.get(reads, reads)
 
 
 CASES = [(model, (kind(model),)) for model in MODELS]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from assay.contracts import Chain, Output
-from assay.layers.crf import log_likelihood
+from assay.layers.crf import log_likelihood, log_partition
 
 
 @torch.no_grad()
@@ -25,6 +25,18 @@ def best(output: Output) -> tuple[Tensor, Tensor]:
     if output.mask is None:
         return most.indices, most.values.sum(1)
     return most.indices.masked_fill(~output.mask, -1), torch.where(output.mask, most.values, 0).sum(1)
+
+
+@torch.no_grad()
+def several(output: Output, number: int) -> tuple[Tensor, Tensor]:
+    """The ``number`` likeliest (B, n, T), -1 where padded, and their log-probabilities (B, n), -inf where there are
+    fewer; the first are :func:`best`'s."""
+    chain = output.chain
+    if chain is None:
+        none = output.logits.new_zeros(output.logits.shape[-1])
+        chain = Chain(none.new_zeros(len(none), len(none)), none, none)
+    tags, scores = n_best(output.logits, output.mask, chain, number)
+    return tags, scores - log_partition(output.logits, output.mask, chain).unsqueeze(1)
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from assay.artifacts import Artifact
 from assay.compression.quantized import Quantization
+from assay.errors import ConfigError
 from assay.export import integers
 from assay.export.fold import folded
 from assay.export.libraries import library
@@ -36,7 +37,7 @@ def write(artifact: Artifact, path: Path, prepared: bool = True) -> None:
         path: of the file; its folder is there.
         prepared: the input is the column that the data publish; False: a table's cells, filled and scaled inside.
     Raises:
-        ConfigError: onnx or onnxscript is not installed.
+        ConfigError: onnx or onnxscript is not installed, or torch could not write the network.
     """
     for name in ("onnx", "onnxscript"):
         library(name)
@@ -70,18 +71,23 @@ def _folded(artifact: Artifact, sample: Tensor, found: Quantization, prepared: b
 
 
 def traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
-    """The unoptimised ``onnx.ModelProto``."""
+    """The unoptimised ``onnx.ModelProto``. Raises ConfigError: torch cannot follow the network or write an operator."""
+    sizes = (dimensions(into, artifact),)
     with traceable(whole), quiet():
-        program = torch.export.export(whole, (sample,), dynamic_shapes=(dimensions(into, artifact),), strict=False)
-        found = torch.onnx.export(
-            program,
-            dynamo=True,
-            opset_version=OPSET,
-            optimize=False,
-            verbose=False,
-            input_names=[into.name],
-            output_names=["answers"],
-        )
+        try:
+            program = torch.export.export(whole, (sample,), dynamic_shapes=sizes, strict=False)
+            found = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=OPSET,
+                optimize=False,
+                verbose=False,
+                input_names=[into.name],
+                output_names=["answers"],
+            )
+        except Exception as error:  # of a tracer, a translator and what they call, which share no class
+            said = " ".join(str(error.__cause__ or error).split())[:160]
+            raise ConfigError(f"torch could not write this network as ONNX ({type(error).__name__}: {said})") from error
     assert found is not None
     return found.model_proto
 

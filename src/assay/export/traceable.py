@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from assay.compression.rounding import DynamicInput, StaticInput
 from assay.contracts import Encoded
+from assay.layers.driven_rnn import DrivenRNN
 from assay.layers.ngrams import _BASIS, _LOW, _PRIME, _STEP, HashedNgrams
 from assay.layers.positions import Rotary, Sinusoidal
 from assay.layers.recurrent import Carried, Steps
@@ -165,5 +166,6 @@ _FORWARDS: dict[type, Callable[..., Any]] = {
     Rotary: _rotary,
     TextCNN: _textcnn,
     HashedNgrams: _ngrams,
+    DrivenRNN: _scanned,
     DynamicInput: _dynamic_input,
 }

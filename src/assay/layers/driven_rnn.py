@@ -45,7 +45,7 @@ class DrivenRNN(nn.Module):
         return states, (last,)
 
     def zeros(self, a: Tensor) -> Carried:
-        return (a.new_zeros(len(a), len(self.bias)),)
+        return (a.new_zeros(a.shape[0], len(self.bias)),)
 
     def step(self, x: Tensor, state: Carried) -> Stepped:
         """As the kernel computes it, see :class:`assay.layers.recurrent.Steps`."""

@@ -132,7 +132,7 @@ class RNNLU(nn.Module):
         codes = (x if x.dim() == 3 else x.unsqueeze(-1)) + 1  # (B, T, 1 + K), 0 where there is no word
         if mask is not None:
             codes = codes * mask.unsqueeze(-1)
-        past = codes.new_zeros(len(x), self.before, codes.shape[2]) if state is None else state[1]
+        past = codes.new_zeros(x.shape[0], self.before, codes.shape[2]) if state is None else state[1]
         codes = torch.cat([past, F.pad(codes, (0, 0, 0, self.after))], 1)  # (B, before + T + after, 1 + K)
         f = self._context(codes)
         driven = (

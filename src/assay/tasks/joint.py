@@ -95,10 +95,11 @@ class Joint:
         log_probs, intent = output.beside["intent"].log_probs, batch["intent"].long()
         return {**found, "intent": intent, "intent_prediction": log_probs.argmax(-1)}
 
-    def answers(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+    def answers(self, output: Output, batch: Batch, number: int = 1) -> dict[str, Tensor]:
         """Those of tagging, and ``intent`` (B,) with ``intent_probability``."""
         best = output.beside["intent"].log_probs.max(-1)
-        return {**self.tagging.answers(output, batch), "intent": best.indices, "intent_probability": best.values.exp()}
+        tags = self.tagging.answers(output, batch, number)
+        return {**tags, "intent": best.indices, "intent_probability": best.values.exp()}
 
     def settle(self, validation: Callable[[], Mapping[str, Tensor]]) -> dict[str, Any]:
         """Nothing is chosen once training is over."""

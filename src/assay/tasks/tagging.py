@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from assay.contracts import Batch, Columns, DataSpec, Output, Streams, Term
-from assay.decoding.viterbi import best
+from assay.decoding.viterbi import best, several
 from assay.layers.features import observed
 from assay.layers.stems import read
 from assay.losses.sequence_likelihood import negative_log_likelihood
@@ -84,12 +84,17 @@ class Tagging:
             found["source"] = batch["source"].long().masked_fill(label < 0, -1)
         return found
 
-    def answers(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+    def answers(self, output: Output, batch: Batch, number: int = 1) -> dict[str, Tensor]:
         """Per example: ``prediction`` (B, T), -1 where padded; ``probability`` (B,) of the whole sequence, and ``each``
-        (B, T), that of each of its tags."""
+        (B, T), that of each of its tags. Of more than one ``number`` also the likeliest so many, the best first:
+        ``n_best`` (B, n, T), -1 throughout where there are fewer, and ``n_best_probability`` (B, n)."""
         tags, log_prob = best(output)
         each = output.log_probs.gather(-1, tags.clamp(min=0).unsqueeze(-1)).squeeze(-1).exp()
-        return {"prediction": tags, "probability": log_prob.exp(), "each": each}
+        found = {"prediction": tags, "probability": log_prob.exp(), "each": each}
+        if number > 1:
+            found["n_best"], log_probs = several(output, number)
+            found["n_best_probability"] = log_probs.exp()
+        return found
 
     def settle(self, validation: Callable[[], Mapping[str, Tensor]]) -> dict[str, Any]:
         """Nothing is chosen once training is over."""

@@ -11,6 +11,7 @@ from assay.composition.compose import composer_of
 from assay.composition.spaces import split
 from assay.errors import ConfigError
 from assay.folder import write_json
+from assay.sweeps.jobs.leases import worker_name
 from assay.sweeps.ledger.ledger import Entry, Ledger, Planned
 from assay.sweeps.search.pruners import TRIAL
 from assay.sweeps.search.space import Space
@@ -71,7 +72,7 @@ def course(strategy: Any, folder: Path, curve: Curve, slots: int = 1, kill_after
     """
     ledger = Ledger(folder)
     ends = 0
-    with ledger.at_work(f"worker-{id(strategy)}") as worker:
+    with ledger.at_work(worker_name()) as worker:
         strategy.begin(ledger)
         running: list[Entry] = []
         while True:
