@@ -81,10 +81,12 @@ def module(monkeypatch):
 def test_predict(module):
     called = module("assay.predict", "predict_command")
     assert cli.main(["predict", "latest", "a b.png", "--format", "csv", "c.png", "--output", "o.csv"]) == 0
-    assert called == [{"run": "latest", "inputs": ["a b.png", "c.png"], "format": "csv", "output": "o.csv"}]
+    assert called == [
+        {"run": "latest", "inputs": ["a b.png", "c.png"], "format": "csv", "output": "o.csv", "n_best": 1}
+    ]
     called.clear()
-    cli.main(["predict", "latest"])
-    assert called == [{"run": "latest", "inputs": ["-"], "format": "table", "output": None}]
+    cli.main(["predict", "latest", "--n-best", "3"])
+    assert called == [{"run": "latest", "inputs": ["-"], "format": "table", "output": None, "n_best": 3}]
 
 
 def test_evaluate(module):

@@ -94,12 +94,12 @@ class Recorder:
     def between(self, step: int) -> None:
         self.progress.stepped(step)
         if self.ranks is not None:
-            due = self.ranks.sharded and self.cadence.due(step)
+            due = self.ranks.gathers and self.cadence.due(step)
             self.ranks.word = self.stop_signal + due * _SAVE  # heard by all with the sums of the next step
         save, number = divmod(self.stop_signal if self.ranks is None else self.ranks.heard, _SAVE)
         if number:
             raise Stopped(number)
-        if save or (self.cadence.due(step) and not (self.ranks is not None and self.ranks.sharded)):
+        if save or (self.cadence.due(step) and not (self.ranks is not None and self.ranks.gathers)):
             self.save()
 
     def validated(self, step: int, epoch: int, scores: dict[str, float]) -> bool:
@@ -165,7 +165,7 @@ class Recorder:
             OSError: there is no room; the checkpoints before are as they were.
         """
         sharded = self.ranks is not None and self.ranks.sharded
-        if self.checkpoints is None and not sharded:
+        if self.checkpoints is None and not (self.ranks is not None and self.ranks.gathers):
             return
         state, best = self.module.capture(), self.best
         if sharded:

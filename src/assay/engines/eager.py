@@ -105,6 +105,9 @@ class Eager(pl.LightningModule):
                 self._saved = sharded.divided(self._saved, self.network, self.step.parameters)
         else:
             self.step = self.make_step()
+        if fits and self.step.carries:
+            self.ranks.gathers = True
+            self._saved = self._saved and {**self._saved, **self._own_rows(self._saved)}
         if self._saved is not None:
             self.step.restore(self._saved)
             if "counter.loss" in self._saved:
@@ -254,14 +257,30 @@ class Eager(pl.LightningModule):
 
     def capture(self) -> TrainState:
         """Everything a step changes, where the next one stands, and the losses that no point of the log has yet. To be
-        called where :meth:`Observer.between` is, or once an epoch has ended."""
+        called where :meth:`Observer.between` is, or once an epoch has ended; by all processes where each has rows of
+        what is carried."""
         epoch, in_epoch = (self.epoch + 1, 0) if self._ended else (self.epoch, self.in_epoch)
         counters = {"step": self.number, "epoch": epoch, "in_epoch": in_epoch, "summed": self._summed}
         state = {**self.step.capture(), **{f"counter.{key}": torch.tensor(n) for key, n in counters.items()}}
         if self._loss is not None:
             state["counter.loss"] = self._loss.detach().clone()
+        if self.step.ranks is not None:
+            absent = self.step.share is not None and self.step.share.absent
+            own = {key: rows[:0] if absent else rows for key, rows in self._carried(state).items()}
+            state |= self.ranks.whole_rows(own)
         scaler = self._scaler
         return state if scaler is None else state | flatten(scaler.state_dict(), "scaler")
+
+    def _carried(self, state: TrainState) -> TrainState:
+        """What of a state belongs to the rows of a batch."""
+        return {key: rows for name in self.step.carries for key, rows in state.items() if key.startswith(f"{name}.")}
+
+    def _own_rows(self, state: TrainState) -> TrainState:
+        """This process's rows of what is carried; a stand-in where it has none."""
+        part, carried = self.ranks.part, self._carried(state)
+        for rows in carried.values():
+            self.step.share = part.share(len(rows))
+        return {key: rows[part.rows(len(rows))] for key, rows in carried.items()}
 
 
 def continue_from(trainer: pl.Trainer, epoch: int, in_epoch: int, number: int) -> None:

@@ -30,6 +30,7 @@ class Estimating:
     """
 
     ranks: Any = None
+    carries: Mapping[str, Carried] = {}
     average: Any = None
     schedule: Any = None
     clip: Any = None

@@ -39,7 +39,8 @@ class Ranks:
         sharded: the network is divided among them (:mod:`assay.engines.sharded`).
         lost: says which other process has died, if one has; for rank 0, which watches them.
 
-    ``word`` is set by rank 0 before a step; after it ``heard`` holds it in every process.
+    ``word`` is set by rank 0 before a step; after it ``heard`` holds it in every process. ``gathers``: a checkpoint is
+    made of what all processes hold, slices of a network or rows of a carried state, so that all take part in it.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Ranks:
         self.part = part
         self.store = store
         self.device = device
-        self.sharded = sharded
+        self.sharded = self.gathers = sharded
         self.lost = lost
         self.one_message = device.type == "cpu"
         self.word = 0
@@ -184,6 +185,15 @@ class Ranks:
             name: torch.cat(self._gather(widened(value.cpu(), length), sizes))[order].to(value.device)
             for (name, value), length in zip(readings.items(), longest, strict=True)
         }
+
+    def whole_rows(self, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What rows of a batch carry, (n, …) of each process's own, as that of all its rows; in every process."""
+        found = {}
+        for name, rows in own.items():
+            counts = [torch.zeros(1, dtype=torch.int64) for _ in range(self.part.world)]
+            dist.all_gather(counts, torch.tensor([len(rows)]), group=self._hosts)
+            found[name] = torch.cat(self._gather(rows.cpu(), [int(count) for count in counts]))
+        return found
 
     def _gather(self, own: Tensor, sizes: list[int]) -> list[Tensor]:
         """(n, …) of each process; as bytes, which every backend carries, and padded, since all must be of one size."""

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from assay.contracts import Batch, Carried, Stateful, Task, Term, TrainState
-from assay.data.share import Part, share_of
+from assay.data.share import Part, Share, share_of
 from assay.distillation import seams
 from assay.layers.random import KeyedStreams
 from assay.state import capture, restore
@@ -112,6 +112,7 @@ class Step:
         self.average = average
         self.schedule = schedule
         self.ranks = ranks
+        self.share: Share | None = None  # where the rows of the last batch lie
         self.followers = seams.followers(task.objective)
         self.carries = {**carries(network, ""), **carries(task.objective, "taught")}  # not among its weights
         self.searches = "closure" in _required(type(optimizer).step)
@@ -221,6 +222,7 @@ class Step:
             batch = self.ranks.part.cut(batch)
             share = share_of(batch)
         assert share is not None
+        self.share = share
         own = len(batch["index"])
         streams = self.streams.at(number, micro, lambda like: share.whole(like, own))
         terms = self.task.terms(self.network, batch, streams)
