@@ -34,7 +34,7 @@ BESIDES = {
     "assay.distillation.wandb_files": {"assay.review.wandb_host"},  # can it be asked?
     "assay.distillation.cache": {"assay.data", "assay.engines.ranks"},  # a column beside the examples
     "assay.distillation.cache_key": {"assay.data.dataset", "assay.engines.checkpoint"},
-    "assay.distillation.cache_file": {"assay.engines.checkpoint"},
+    "assay.distillation.cache_file": {"assay.alone", "assay.engines.checkpoint"},
     "assay.compression.cost": {"assay.engines.threads"},  # one count of multiply-adds
 }
 THIRD_PARTIES_OF_PARTS = {"torch", "numpy", "typing_extensions"}

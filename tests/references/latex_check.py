@@ -11,8 +11,12 @@ import re
 TAKES = {
     **dict.fromkeys(("textbf", "textsuperscript", "caption", "label", "begin", "end", "parbox"), 1),
     "providecommand": 2,
+    "setlength": 2,
     **dict.fromkeys(("centering", "toprule", "midrule", "bottomrule", "hline", "par", "medskip", "footnotesize"), 0),
-    **dict.fromkeys(("textbackslash", "textasciitilde", "textasciicircum", "ldots", "linewidth", "char"), 0),
+    "scriptsize": 0,
+    **dict.fromkeys(
+        ("textbackslash", "textasciitilde", "textasciicircum", "ldots", "linewidth", "char", "tabcolsep"), 0
+    ),
     **dict.fromkeys(("pm", "times", "cdot"), 0),
 }
 MATH_ONLY = ("pm", "times", "cdot")

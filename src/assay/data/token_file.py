@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from assay.data.alone import alone
+from assay.alone import alone
 from assay.data.corpus_switches import FOLDER
 from assay.data.preprocessing.stream import StreamPreprocessing
 from assay.data.text_files import Split

@@ -10,9 +10,8 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assay.alone import alone
 from assay.distillation.cache_key import FIELDS, difference, numbers_bytes
 from assay.distillation.cache_switch import FORMAT, header
 from assay.engines.checkpoint import refuse_pickle, sync_folder
@@ -60,7 +60,7 @@ def opened(
             os.utime(path)  # `assay clean --older-than` goes by when a file was last of use
         return read(path, key), None
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path):
+    with alone(path.parent, path.name, f"writes the teacher's answers to {path}"):
         if path.is_file():  # another process has written it meanwhile
             return read(path, key), None
         began = time.monotonic()
@@ -174,34 +174,3 @@ def _header(facts: Mapping[str, str], name: str, count: int, shape: tuple[int, .
     text = json.dumps(told).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Generator[None]:
-    """While open, no other process writes this file.
-
-    A lock of the operating system, which goes with its process however that ends. Where the disk knows none, two
-    processes may do the same work under two names, and the last rename wins: both wrote the same."""
-    lock = path.with_name(path.name + ".lock")
-    with open(lock, "a+", encoding="utf-8") as file:
-        if _locked(file.fileno(), path):
-            for left in path.parent.glob(f"{path.name}.*.tmp"):  # of processes that were killed
-                left.unlink(missing_ok=True)
-        yield
-        lock.unlink(missing_ok=True)  # the file is there now: whoever waits here or comes later reads it
-
-
-def _locked(handle: int, path: Path) -> bool:
-    """Waits for the lock; whether there are locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"waiting for another run, which writes the teacher's answers to {path}", file=sys.stderr, flush=True)
-        fcntl.lockf(handle, fcntl.LOCK_EX)
-    except OSError:  # a disk without locks
-        return False
-    return True

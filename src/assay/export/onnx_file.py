@@ -72,22 +72,29 @@ def _folded(artifact: Artifact, sample: Tensor, found: Quantization, prepared: b
 
 def traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
     """The unoptimised ``onnx.ModelProto``. Raises ConfigError: torch cannot follow the network or write an operator."""
-    sizes = (dimensions(into, artifact),)
+    try:
+        return _traced(whole, into, sample, artifact)
+    except Exception:  # of a tracer, a translator and what they call, which share no class
+        torch.compiler.reset()  # what earlier traces of this process left has been seen to unroll the loop of another
+    try:
+        return _traced(whole, into, sample, artifact)
+    except Exception as error:
+        said = " ".join(str(error.__cause__ or error).split())[:160]
+        raise ConfigError(f"torch could not write this network as ONNX ({type(error).__name__}: {said})") from error
+
+
+def _traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
     with traceable(whole), quiet():
-        try:
-            program = torch.export.export(whole, (sample,), dynamic_shapes=sizes, strict=False)
-            found = torch.onnx.export(
-                program,
-                dynamo=True,
-                opset_version=OPSET,
-                optimize=False,
-                verbose=False,
-                input_names=[into.name],
-                output_names=["answers"],
-            )
-        except Exception as error:  # of a tracer, a translator and what they call, which share no class
-            said = " ".join(str(error.__cause__ or error).split())[:160]
-            raise ConfigError(f"torch could not write this network as ONNX ({type(error).__name__}: {said})") from error
+        program = torch.export.export(whole, (sample,), dynamic_shapes=(dimensions(into, artifact),), strict=False)
+        found = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            optimize=False,
+            verbose=False,
+            input_names=[into.name],
+            output_names=["answers"],
+        )
     assert found is not None
     return found.model_proto
 

@@ -7,6 +7,8 @@ import io
 import json
 import random
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -284,6 +286,7 @@ def test_latex_of_several_tables_and_a_pivot(sweep, capsys):
     ]
     turned = latex_check.check("\n".join(said(capsys, sweep, "--format", "latex", "--rows", "model")))
     assert turned["head"] == ["model", "adam", "sgd"]
+    assert turned["label"] == "tab:digits-test-accuracy-model-1"
 
 
 def rendered_cells(text: str) -> list[list[str]]:
@@ -314,6 +317,28 @@ def test_nothing_a_user_named_breaks_a_format(tmp_path, capsys):
     assert [row[0] for row in reversed(rendered[1:])] == [*NASTY[:-1], "a b"]
     assert {len(row) for row in rendered} == {4}
     assert [row["model.path_like"] for row in reversed(rows_of(capsys, tmp_path))] == NASTY
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no LaTeX here")
+def test_latex_itself_takes_every_table(sweep, tmp_path, capsys):
+    """In one document, none wider than its lines, with names that would break a table."""
+    for number, name in enumerate(NASTY):
+        make(tmp_path / "runs" / str(number), {"model.path_like": json.dumps(name)}, scores={"test/accuracy": 0.5})
+    texts = [said(capsys, sweep, "--format", "latex", "--metric", "accuracy,log_loss")]
+    texts += [said(capsys, sweep, "--format", "latex", "--rows", "model")]
+    texts += [said(capsys, tmp_path / "runs", "--format", "latex")]
+    body = [
+        r"\documentclass{article}",
+        r"\begin{document}",
+        *(line for text in texts for line in text),
+        r"\end{document}",
+    ]
+    (tmp_path / "tables.tex").write_text("\n".join(body), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100)
+    assert told.returncode == 0, told.stdout[-800:]
+    assert "Overfull" not in told.stdout
+    assert "multiply defined" not in told.stdout
 
 
 def test_the_checker_of_latex_refuses():

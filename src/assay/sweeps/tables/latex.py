@@ -26,6 +26,12 @@ _ESCAPED = {
     "·": r"$\cdot$",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
 }
+_LINE = 345
+"""Points of a line of the class article."""
+_SIZES = (("", 5.0, 6.0), (r"\footnotesize", 4.4, 3.0))
+"""How a table that is wider is set, with the width of a digit and what stands beside each column: of ten, of eight
+points; of seven where that is too wide still."""
+
 _RULES = r"""\providecommand{\toprule}{\hline}
 \providecommand{\midrule}{\hline}
 \providecommand{\bottomrule}{\hline}"""
@@ -43,6 +49,8 @@ def latex(sheet: Sheet, label: str) -> Iterator[str]:
     yield r"  \centering"
     yield f"  \\caption{{{escaped(sheet.title)}.}}"
     yield f"  \\label{{{re.sub(r'[^A-Za-z0-9:-]+', '-', label)}}}"
+    if size := next((size for size, *widths in _SIZES if _points(sheet, *widths) <= _LINE), r"\scriptsize"):
+        yield f"  {size}\\setlength{{\\tabcolsep}}{{3pt}}"
     yield f"  \\begin{{tabular}}{{{''.join('r' if numeric else 'l' for numeric in sheet.numeric)}}}"
     yield r"    \toprule"
     yield f"    {' & '.join(_cell(Text(name)) for name in sheet.names)} \\\\"
@@ -53,6 +61,12 @@ def latex(sheet: Sheet, label: str) -> Iterator[str]:
     yield r"  \end{tabular}"
     yield f"  \\par\\medskip\\parbox{{\\linewidth}}{{\\footnotesize {escaped(' '.join(sheet.notes))}}}"
     yield r"\end{table}"
+
+
+def _points(sheet: Sheet, digit: float, beside: float) -> float:
+    """About how wide the tabular is, with so much on each side of a column."""
+    cells = [[Text(name) for name in sheet.names], *sheet.rows]
+    return sum(2 * beside + digit * max(len(cell.text) for cell in column) for column in zip(*cells, strict=True))
 
 
 def escaped(text: str) -> str:

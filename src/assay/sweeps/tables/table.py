@@ -49,7 +49,10 @@ def table_command(
     tables, apart, bad = made(paths, _keys(metric) or [None], baseline, where)
     sheets = [pivot(one, down, across) if down or across else sheet_of(one) for one in tables]
     width = terminal_width() if output is None else None
-    text = as_csv(plain(tables)) if format == "csv" else "\n".join(_drawn(sheets, tables, format, width))
+    if format == "csv":
+        text = as_csv(plain(tables))
+    else:
+        text = "\n".join(_drawn(sheets, tables, format, width, [*down, *across]))
     said = [*_left_apart(apart), *([reading.bad_line(bad)] if bad else [])]
     if output is not None:
         _write(Path(output), text)
@@ -126,12 +129,14 @@ def _keys(text: str | None) -> list[str]:
     return [] if text is None else [key.strip() for key in text.split(",") if key.strip()]
 
 
-def _drawn(sheets: Sequence[Sheet], tables: Sequence[Table], format: str, width: int | None) -> list[str]:
+def _drawn(
+    sheets: Sequence[Sheet], tables: Sequence[Table], format: str, width: int | None, turned: Sequence[str]
+) -> list[str]:
     made: list[str] = []
     for place, (sheet, table) in enumerate(zip(sheets, tables, strict=True), 1):
         made += [""] if made else []
         if format == "latex":
-            made += latex(sheet, f"tab:{table.group.data}-{table.metric}-{place}")
+            made += latex(sheet, "-".join([f"tab:{table.group.data}", table.metric, *turned, str(place)]))
         else:
             made += markdown(sheet) if format == "markdown" else terminal(sheet, width)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from assay.data.alone import alone
+from assay.alone import alone
 
 
 def test_half_written_files_of_this_name_go_and_others_stay(tmp_path):
