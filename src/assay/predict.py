@@ -227,9 +227,11 @@ def _typed(where: Path, artifact: artifacts.Artifact, overrides: Sequence[str]) 
 
 
 def _refuse_other(found: Any, trained: Any, run: str) -> None:
-    """The data must mean what the model learnt: the same kind of input, vocabulary and label names."""
-    for name in ("source", "label"):
-        ours, theirs = trained.fields[name], found.fields[name]
+    """The data must mean what the model learnt: the same kinds of input, vocabularies and label names."""
+    for name in ("source", "label", *trained.inputs):
+        ours, theirs = trained.fields[name], found.fields.get(name)
+        if theirs is None:
+            raise ConfigError(f"{run} reads {name} beside the words; this data has none: name data that has it")
         if (ours.kind, ours.size, ours.names) != (theirs.kind, theirs.size, theirs.names):
             raise ConfigError(
                 f"{run} was trained on {name} {_words(ours)}; this data has {_words(theirs)}: name data of the same "

@@ -11,7 +11,7 @@ from assay.preflight import Point, compose
 from tests import covers
 from tests.interruptions import MOMENTS, Moment, bits, drawn, interrupted, killed, train
 
-SAMPLE = 4  # random points of all groups in the default suite; the whole pairwise cover with -m slow
+SAMPLE = 3  # random points of all groups in the default suite; the whole pairwise cover with -m slow
 LARGE = ("torchvision", "vgg16")  # models that take most of the sample's time; the whole cover has them
 GROUPS = covers.options()
 EPOCHS, STEPS = 3, 4

@@ -49,6 +49,8 @@ def traceable(network: nn.Module, onnx: bool = True) -> Generator[None]:
 def _replacement(module: nn.Module, onnx: bool) -> Callable[..., Any] | None:
     if isinstance(module, Steps):
         return _kernel if onnx and type(getattr(module, "kernel", None)) in _OPERATORS else _scanned
+    if isinstance(module, TextCNN):
+        return partial(_textcnn, onnx=onnx)
     if isinstance(module, StaticInput):
         return _static_input if onnx else None
     return next((forward for kind, forward in _FORWARDS.items() if isinstance(module, kind)), None)
@@ -114,16 +116,28 @@ def _rotary(layer: Rotary, x: Tensor) -> Tensor:
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
 
 
-def _textcnn(model: TextCNN, x: Tensor, mask: Tensor | None = None, state: None = None) -> Encoded:
+def _textcnn(
+    model: TextCNN, x: Tensor, mask: Tensor | None = None, state: None = None, *, onnx: bool = False
+) -> Encoded:
     """Every sentence filled up by a whole window, and ``k`` windows at least; what is added is masked."""
     mask = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
     x = (x * mask.unsqueeze(-1)).transpose(1, 2)  # (B, D, T)
-    more = model.pool.keywords["k"] - 1 if isinstance(model.pool, partial) else 0
+    kept = model.pool.keywords["k"] if isinstance(model.pool, partial) else 0
+    more = max(kept - 1, 0)
+    pool = partial(_k_max, k=kept) if kept and onnx else model.pool
     pooled = []
     for size, convolution, activation in zip(model.widths, model.convolutions, model.activations, strict=True):
         maps = activation(convolution(F.pad(x, (0, size - 1 + more)))).transpose(1, 2)  # (B, T + more, M)
-        pooled.append(model.pool(maps, _windows(mask, size, maps.shape[1])))
+        pooled.append(pool(maps, _windows(mask, size, maps.shape[1])))
     return Encoded(None, torch.cat(pooled, 1))
+
+
+def _k_max(states: Tensor, mask: Tensor, k: int) -> Tensor:
+    """:func:`assay.layers.pooling.k_max_valid` of k positions at least. ONNX has no stable sort; of equal values its
+    TopK takes the earlier one as well, which torch's does not promise."""
+    valid = mask.unsqueeze(-1).expand_as(states)
+    chosen = states.masked_fill(~valid, -torch.inf).topk(k, 1).indices.sort(1).values  # (B, k, H)
+    return (states.gather(1, chosen) * valid.gather(1, chosen)).flatten(1)
 
 
 def _ngrams(layer: HashedNgrams, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -164,7 +178,6 @@ def _dynamic_input(layer: DynamicInput, x: Tensor) -> Tensor:
 _FORWARDS: dict[type, Callable[..., Any]] = {
     Sinusoidal: _sinusoidal,
     Rotary: _rotary,
-    TextCNN: _textcnn,
     HashedNgrams: _ngrams,
     DrivenRNN: _scanned,
     DynamicInput: _dynamic_input,
