@@ -154,6 +154,10 @@ def test_quantised_files_give_torchs_numbers_in_few_bytes(case, quantization, tm
     check_quantised(case, quantization, tmp_path)
 
 
+def test_weights_of_shared_layers_lie_in_the_file_once_and_meet_inputs_that_are_not_rounded(tmp_path):
+    check_quantised(("ids", "model=transformer", "model.shared=true"), "int4", tmp_path)
+
+
 @pytest.mark.parametrize(("case", "quantization"), [(QUANTISED[0], "static"), (QUANTISED[3], "int4")])
 def test_integers_lie_in_the_file(case, quantization, tmp_path):
     import onnx

@@ -122,7 +122,9 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
         session = Session(path)
         found = [session.answers(sample) for sample in samples]
         differences[path.name] = _compare(path.name, artifact, answers, found)
-        (folder / "run.py").write_text(script(preprocessing, label.kind, into), encoding="utf-8")
+        grids = {} if artifact.quantization is None else artifact.quantization.weights
+        text = script(preprocessing, label.kind, into, any(grid.bits == 4 for grid in grids.values()))
+        (folder / "run.py").write_text(text, encoding="utf-8")
     if "torch_export" in formats:
         path = folder / "model.pt2"
         program.write(artifact, path)

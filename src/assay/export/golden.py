@@ -18,7 +18,7 @@ from assay.data.examples import Column, Dense
 from assay.data.preprocessing.table import TablePreprocessing
 from assay.errors import ConfigError
 from assay.export import onnx_file
-from assay.export.whole import example
+from assay.export.whole import cells, example
 from assay.folder import read_config
 from assay.targets import build
 
@@ -26,11 +26,11 @@ COUNT = 8
 
 
 class _Cells(TablePreprocessing):
-    """Publishes a table's cells as a file of ours reads them, neither filled nor scaled."""
+    """Publishes a table's cells as a file of ours reads them, not scaled."""
 
     def __call__(self, raws: Sequence[Any]) -> dict[str, Column]:
-        cells = self.cells(raws)
-        return {"source": Dense(cells.float() if self.impute.drops else cells)}  # of dropped rows are float32 zeros
+        read = cells(self, raws)
+        return {"source": Dense(read.float() if self.impute.drops else read)}  # of dropped rows are float32 zeros
 
 
 def inputs(artifact: Artifact, folder: Path) -> tuple[Tensor, str]:

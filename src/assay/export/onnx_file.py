@@ -4,6 +4,7 @@ nothing that computing does not need."""
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import logging
 import warnings
@@ -141,7 +142,8 @@ def _optimised(model: Any) -> Any:
 
 
 def bare(model: Any, facts: dict[str, str]) -> Any:
-    """Without what only a reader of the trace would want; names short, facts in the metadata."""
+    """Without what only a reader of the trace would want; names short, facts in the metadata; constants that are the
+    same, as those of layers that share their weights, once."""
     onnx = library("onnx")
     graph = model.graph
     del graph.value_info[:], graph.metadata_props[:], model.metadata_props[:]
@@ -149,12 +151,13 @@ def bare(model: Any, facts: dict[str, str]) -> Any:
     model.doc_string = graph.doc_string = ""
     model.producer_name, model.producer_version, graph.name = "assay", "", "network"
     kept = {value.name for value in (*graph.input, *graph.output)}
+    for one in graph.initializer:
+        one.doc_string = ""
+        del one.metadata_props[:]
     short = _names(graph, kept)
     _rename(graph, short)
     for one in graph.initializer:
         one.name = short[one.name]
-        one.doc_string = ""
-        del one.metadata_props[:]
     sizes: dict[str, str] = {}
     for value in (*graph.input, *graph.output):
         del value.metadata_props[:]
@@ -167,9 +170,18 @@ def bare(model: Any, facts: dict[str, str]) -> Any:
 
 
 def _names(graph: Any, kept: set[str]) -> dict[str, str]:
+    """The short names; of equal constants the first stays."""
     short = {"": "", **{name: name for name in kept}}
-    for one in graph.initializer:
-        short.setdefault(one.name, f"w{len(short)}")
+    first: dict[bytes, str] = {}
+    for one in list(graph.initializer):
+        name, one.name = one.name, ""
+        held, one.name = hashlib.sha256(one.SerializeToString(deterministic=True)).digest(), name
+        if name not in kept and held in first:
+            short[name] = short[first[held]]
+            graph.initializer.remove(one)
+        else:
+            first.setdefault(held, name)
+            short.setdefault(name, f"w{len(short)}")
     return short
 
 

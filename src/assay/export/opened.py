@@ -17,7 +17,7 @@ from assay.data.preprocessing.table import TablePreprocessing
 from assay.errors import ConfigError
 from assay.export.bundle import FACTS, NAME, read, sha256
 from assay.export.session import Session
-from assay.export.whole import fills
+from assay.export.whole import cells
 from assay.targets import ARTIFACT_ALLOWED, build
 
 
@@ -71,11 +71,7 @@ class Exported:
         table = self.preprocessing
         if not isinstance(table, TablePreprocessing):
             return table(raws)["source"]
-        cells = table.cells(raws)
-        if not fills(table):
-            numbers = [place for place, is_number in enumerate(table.numeric) if is_number]
-            cells[:, numbers] = table.impute.transform(cells[:, numbers])
-        return Dense(cells)
+        return Dense(cells(table, raws))
 
     def outputs(self, column: Column, batch_size: int = 256) -> dict[str, Tensor]:
         """As :func:`assay.artifacts.outputs`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from assay.export.session import EXACT
 from assay.export.whole import Port
 
 _HEAD = '''"""python run.py {usage}: answers of model.onnx, by onnxruntime{besides}. Without inputs: does it
@@ -20,7 +21,7 @@ import onnxruntime
 {pillow}
 here = Path(__file__).parent
 facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
-{fitted}session = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
+{fitted}{exact}session = onnxruntime.InferenceSession(here / "model.onnx"{options}, providers=["CPUExecutionProvider"])
 
 
 {read}
@@ -34,6 +35,10 @@ for argument in sys.argv[1:]:
     for row in session.run(None, {{"{name}": inputs(argument)}})[0]:
 {show}
 '''
+
+_EXACT = """options = onnxruntime.SessionOptions()  # weights of four bits meet float32, not numbers rounded to eight
+options.add_session_config_entry("{}", "{}")
+"""
 
 _FITTED = 'fitted = json.loads((here / "preprocessing.json").read_text(encoding="utf-8"))\n'
 
@@ -102,13 +107,14 @@ _SHOW = {
 }
 
 
-def script(preprocessing: dict[str, Any], label: str, into: Port) -> str:
+def script(preprocessing: dict[str, Any], label: str, into: Port, four_bits: bool = False) -> str:
     """The text of run.py.
 
     Args:
         preprocessing: as its ``to_json`` describes it.
         label: the kind of answers: ``class``, ``labels`` or ``number``.
         into: what the file reads.
+        four_bits: its weights are integers of four bits.
     """
     kind, imports, fitted = preprocessing["type"], {"json", "sys"}, _FITTED
     match kind:
@@ -130,6 +136,8 @@ def script(preprocessing: dict[str, Any], label: str, into: Port) -> str:
         imports="\n".join(f"import {name}" for name in sorted(imports)),
         pillow="from PIL import Image\n" if kind == "image" else "",
         fitted=fitted,
+        exact=_EXACT.format(*EXACT) if four_bits else "",
+        options=", options" if four_bits else "",
         read=read.rstrip(),
         name=into.name,
         show=_SHOW[label],

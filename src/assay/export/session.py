@@ -13,6 +13,9 @@ from torch import Tensor
 from assay.errors import ConfigError
 from assay.export.libraries import library
 
+EXACT = ("session.qdq_matmulnbits_accuracy_level", "1")
+"""Weights of four bits times numbers in float32; onnxruntime would round those numbers to eight bits."""
+
 
 class Session:
     """Runs a file that :func:`assay.export.onnx_file.write` wrote, on the CPU.
@@ -29,6 +32,7 @@ class Session:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 3
+        options.add_session_config_entry(*EXACT)
         self.threads = threads
         try:
             self.session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

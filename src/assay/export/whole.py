@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,15 @@ def fills(preprocessing: Any) -> bool:
     shapes does: Assay does that before, and whoever runs the file alone must."""
     impute = preprocessing.impute
     return impute.fills and not impute.drops and not isinstance(impute, NearestRows)
+
+
+def cells(table: TablePreprocessing, raws: Sequence[Any]) -> Tensor:
+    """(N, D) float64: what the file reads of rows; their gaps filled where it does not fill them."""
+    found = table.cells(raws)
+    if not fills(table):
+        numbers = [place for place, is_number in enumerate(table.numeric) if is_number]
+        found[:, numbers] = table.impute.transform(found[:, numbers])
+    return found
 
 
 def example(artifact: Artifact, batch: int, time: int, prepared: bool = True, seed: int = 0) -> Tensor:
