@@ -96,9 +96,9 @@ def generate_command(run: str, prompt: str, stop: str, **asked: Any) -> int:
     import torch
 
     from assay.engines.threads import choose_threads
-    from assay.predict import load
+    from assay.export.opened import open_model
 
-    artifact = language_model(load(run).artifact, run)
+    artifact = language_model(open_model(run), run)
     one, rows = torch.zeros(1, dtype=torch.int64), request.beam or request.samples
     step = {"source": one.unsqueeze(1), "index": one}
     torch.set_num_threads(choose_threads("auto", artifact.network, step, rows))

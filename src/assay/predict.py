@@ -12,7 +12,7 @@ from typing import Any
 
 from assay import artifacts, predicted_tags
 from assay.errors import ConfigError
-from assay.export.opened import Exported, export_folder
+from assay.export.opened import Exported, open_model
 from assay.folder import find, find_artifact, read_config
 
 FORMATS = ("table", "csv", "jsonl")
@@ -99,10 +99,7 @@ class Predictor:
 def load(run: str | Path, outputs: str = "outputs") -> Predictor:
     """The trained model of a run folder, an artifact, an export or its model.onnx, or ``latest``. Opening it runs no
     code of its own."""
-    folder = export_folder(str(run))
-    if folder is not None:
-        return Predictor(Exported(folder))
-    return Predictor(artifacts.load(find_artifact(str(run), outputs)))
+    return Predictor(open_model(run, outputs))
 
 
 def predict_command(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from assay import artifacts
 from assay.contracts import DataSpec
 from assay.data.examples import Column, Dense
 from assay.data.preprocessing import from_json
@@ -18,7 +19,15 @@ from assay.errors import ConfigError
 from assay.export.bundle import FACTS, NAME, read, sha256
 from assay.export.session import Session
 from assay.export.whole import cells
+from assay.folder import find_artifact
 from assay.targets import ARTIFACT_ALLOWED, build
+
+
+def open_model(run: str | Path, outputs: str = "outputs") -> artifacts.Artifact | Exported:
+    """The trained model of a run folder, an artifact, an export or its model.onnx, or ``latest``. Opening it runs no
+    code of its own."""
+    folder = export_folder(str(run))
+    return Exported(folder) if folder is not None else artifacts.load(find_artifact(str(run), outputs))
 
 
 def export_folder(run: str) -> Path | None:
