@@ -134,6 +134,22 @@ def test_sigkill_at_every_moment_loses_no_bit(tmp_path, monkeypatch, counted, fa
     counted("SIGKILLs", reached, bits(tmp_path / "whole", tmp_path / "cut"))
 
 
+@pytest.mark.slow
+def test_sigkill_of_a_student_of_running_text_loses_no_bit(tmp_path, counted):
+    """Its own states are carried, and its teacher's."""
+    import assay
+
+    words = ["data=corpus", f"data.path={covers.ROOT / 'CONTRIBUTING.md'}", "data.length=6", "model.hidden_size=16"]
+    words += [*SHORT, "logger=none", "trainer=cpu", f"outputs={tmp_path / 'outputs'}"]
+    teacher = assay.train(*words).folder
+    point = compose([*words, "distillation=kd", f"distillation.teacher.run={teacher}", "model.dropout=0.3"])
+    train(point, tmp_path / "whole")
+    moments = [Moment(name) for name in MOMENTS]
+    reached = killed(point, tmp_path / "cut", moments)
+    assert reached == len(moments)
+    counted("SIGKILLs", reached, bits(tmp_path / "whole", tmp_path / "cut"))
+
+
 def options() -> list[tuple[str, str]]:
     return [(group, name) for group, names in GROUPS.items() for name in names]
 

@@ -20,7 +20,7 @@ class DataSet(Protocol):
 
     batch_size, epochs: as configured; an integer or "full".
     workers: processes that decode its files; 0 where all is in memory.
-    spec: the fields "source" and "label".
+    spec: the fields "source" and "label", and what a network may read beside the source.
     splits: "train", "val" and "test", disjoint.
     preprocessing: raw inputs -> "source", fitted on the training split; the artifact keeps it.
     notes: what was found, a line each: delimiter, target, copies, rare classes.
@@ -35,6 +35,9 @@ class DataSet(Protocol):
     ordered = False: whether training examples come in their order, epoch after epoch, since each batch goes on from the
         one before (the windows of a text, in as many tracks as a batch has rows).
     evaluation_batch_size = None: examples of a batch of validation and test; None: four times the batch size.
+
+    One of running text, whose label is of kind "tokens", has ``counts``: split -> its tokens to predict, characters,
+    documents, types and unknown tokens, as they were counted while it was tokenised; nothing counts them again.
     """
 
     batch_size: int | str
