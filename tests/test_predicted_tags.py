@@ -146,6 +146,18 @@ def test_evaluating_again_gives_the_scores_of_the_run(tagger, capsys):
     assert said == {name: f"{value:.4f}" for name, value in summary.items() if name.startswith("test/")}
 
 
+def test_evaluating_without_a_feature_that_it_reads_is_said(tmp_path, capsys):
+    for name, pos in (("with", (" N", " X")), ("without", ("", ""))):
+        text = "".join(f"from{pos[0]} O\nrome{n}{pos[1]} B-a\n\n" for n in range(60))
+        (tmp_path / f"{name}.conll").write_text(text)
+    words = ["data=tagged_file", f"data.path={tmp_path / 'with.conll'}", "data.features=[pos:2]", "model=lstm"]
+    assert main(["train", *words, "debug=fast", "logger=none", f"outputs={tmp_path / 'outputs'}"]) == 0
+    (run,) = (path.parent for path in tmp_path.glob("outputs/*/*-lstm-*/artifact"))
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "data=tagged_file", f"data.path={tmp_path / 'without.conll'}"]) == 0
+    assert "pos is not known: its words are read without it" in capsys.readouterr().err.splitlines()
+
+
 def test_a_tagger_is_reviewed(tagger):
     assert main(["review", str(tagger)]) == 0
     assert "Each type" in (tagger / "review.html").read_text()

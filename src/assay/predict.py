@@ -202,6 +202,8 @@ def evaluate_command(run: str, overrides: list[str]) -> int:
     loader = MemoryLoader(split, len(split) if size == "full" else size, accumulate=None)
     scores, _ = evaluate(artifact.task, artifact.network, loader, device)
     width = max(map(len, scores))
+    for note in dataset.notes if overrides else []:  # how other data were read
+        print(note, file=sys.stderr)
     print(f"{config['switches']['data']}: {len(split)} test examples")
     for name, value in scores.items():
         print(f"test/{name:<{width}}  {value:.4f}")
