@@ -34,7 +34,6 @@ def test_by_its_settings(node, causal):
             ["model=textcnn"],
             "task=lm predicts a token from the state before it, and this model has one for a whole text",
         ),
-        (["trainer=ddp"], "trainer=ddp saves what its first process holds"),
         (["augment=swap"], "augment=swap changes what is read"),
         (["curriculum=length"], "curriculum=length orders examples"),
     ],
