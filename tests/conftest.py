@@ -14,7 +14,12 @@ for _name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"
     del os.environ[_name]
 os.environ["WANDB_MODE"] = "disabled"  # a run that does not ask writes no record; tests of the record ask
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+
+# The same examples on every machine: what a commit broke fails at that commit, not in a later, unrelated one.
+hypothesis.settings.register_profile("assay", derandomize=True, database=None)
+hypothesis.settings.load_profile("assay")
 
 ROOT = Path(__file__).resolve().parent.parent
 

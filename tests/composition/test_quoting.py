@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue
 
 from assay.composition.quoting import quote, quoted, split
 
@@ -64,7 +65,14 @@ def test_a_file_of_any_name_arrives(name, tmp_path, monkeypatch):
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 @settings(max_examples=300, deadline=None)
 def test_any_text_stands_for_itself_when_quoted(text):
+    assume(text != "???")
     assert value(f"key={quote(text)}") == text
+
+
+@pytest.mark.parametrize("typed", ["???", "'???'"])
+def test_three_question_marks_alone_are_a_value_that_is_missing(typed):
+    with pytest.raises(MissingMandatoryValue):
+        value(quoted(f"data.label={typed}", KINDS, multirun=False))
 
 
 @given(st.text(st.sampled_from("ab '\"\\,[]{}$=:"), min_size=1, max_size=8))

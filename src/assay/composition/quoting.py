@@ -38,7 +38,10 @@ def quoted(argument: str, kinds: Mapping[str, str], multirun: bool) -> str:
 
 
 def quote(text: str) -> str:
-    """The text as one quoted value of Hydra's grammar that stands for itself, ``${`` included."""
+    """The text as one quoted value of Hydra's grammar that stands for itself, ``${`` included.
+
+    One text cannot be said, quoted or not: ``???`` alone, which is OmegaConf's sign of a value that is missing.
+    """
     text = _DOLLAR.sub(lambda found: found[1] * 2 + "\\${", text)
     return QuotedString(text, Quote.single).with_quotes()
 
