@@ -277,6 +277,7 @@ def bench(folder: Path, teacher: Path, scaled: Path) -> Bench:
             "class_weights=given": ["class_weights.weights=[3:2.5,7:0.5]"],
             "sampling=without": ["sampling.classes=[1]"],
             "augment=[rare_words]": ["augment.rare_words.count=100"],  # two steps see few that stand once
+            "callbacks=[hessian]": ["callbacks.hessian.examples=16", "callbacks.hessian.steps=8"],  # for time's sake
             "clip=norm": ["clip.max_norm=0.01"],  # first gradients are small: so that there is something to clip
             "clip=value": ["clip.max_value=1e-4"],
             "constraint=max_norm": ["constraint.value=0.01"],  # first weights are small
