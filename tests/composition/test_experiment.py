@@ -10,7 +10,6 @@ import yaml
 import assay
 from assay.composition.compose import composer_of
 from assay.composition.experiment import described, options, values
-from assay.data import sources
 from assay.errors import ConfigError
 from assay.preflight import check
 
@@ -35,7 +34,7 @@ def everything_there(monkeypatch):
         "tiny_shakespeare",
         "trec",
     ):
-        monkeypatch.setattr(sources, f"check_{name}", lambda config: set())
+        monkeypatch.setattr(f"assay.data.sources.{name}.check", lambda config: set())
 
 
 def point(*words):

@@ -8,9 +8,9 @@ import hashlib
 import pytest
 
 from assay.data import ag_news as module
-from assay.data import sources
 from assay.data.ag_news import ag_news, read_news
 from assay.data.download import Download, File
+from assay.data.sources import ag_news as source
 from assay.data.tokenizers.word import Word
 from assay.errors import ConfigError
 from tests import covers
@@ -29,7 +29,7 @@ def small(root, monkeypatch, rows: int = 80) -> list[tuple[int, str]]:
         data = ("\n".join(lines) + "\n").encode()
         (folder / f"{split}.csv").write_bytes(data)
         files.append(File(f"{split}.csv", hashlib.md5(data).hexdigest(), len(data)))
-    monkeypatch.setattr(module, "AG_NEWS", Download("AG News", "AG_NEWS", tuple(files), ("http://127.0.0.1:9/",)))
+    monkeypatch.setattr(module, "DOWNLOAD", Download("AG News", "AG_NEWS", tuple(files), ("http://127.0.0.1:9/",)))
     return held
 
 
@@ -64,6 +64,6 @@ def test_the_published_files():
 def test_the_refusal_names_files_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr("assay.data.download._first_to_answer", lambda addresses: None)
     with pytest.raises(ConfigError) as refusal:
-        sources.check_ag_news({"root": str(tmp_path)})
+        source.check({"root": str(tmp_path)})
     for part in ("train.csv", str(tmp_path / "AG_NEWS"), "ag_news_csv", "data_dir= or ASSAY_DATA"):
         assert part in str(refusal.value)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from assay.data import sources
 from assay.data.cifar10 import Cifar10, read_batch
 from assay.data.download import Download, File
+from assay.data.sources import cifar10 as source
 from assay.errors import ConfigError
 from tests.data.published import counts, ready
 
@@ -23,7 +23,7 @@ def small(seed: int = 0) -> dict[str, bytes]:
     """Six batches, each record written out byte by byte: class, red, green, blue."""
     generator = np.random.default_rng(seed)
     made = {}
-    for name in sources.CIFAR10_BATCHES:
+    for name in source.BATCHES:
         made[name] = b"".join(
             bytes([number % 10]) + generator.integers(0, 256, 3072, dtype=np.uint8).tobytes() for number in range(EACH)
         )
@@ -32,7 +32,7 @@ def small(seed: int = 0) -> dict[str, bytes]:
 
 @pytest.fixture
 def sizes(monkeypatch):
-    monkeypatch.setattr(sources, "CIFAR10_BYTES", EACH * 3073)
+    monkeypatch.setattr(source, "BYTES", EACH * 3073)
 
 
 def packed(batches: dict[str, bytes]) -> bytes:
@@ -80,7 +80,7 @@ def test_the_archive_is_read_as_its_files_and_not_unpacked(tmp_path, sizes, monk
     for name, data in small().items():
         (tmp_path / "plain" / "cifar-10-batches-bin" / name).write_bytes(data)
     file = File("cifar-10-binary.tar.gz", hashlib.md5(archive).hexdigest(), len(archive))
-    monkeypatch.setattr(sources, "CIFAR10", Download("CIFAR-10", "", (file,), ("http://127.0.0.1:9/",)))
+    monkeypatch.setattr(source, "DOWNLOAD", Download("CIFAR-10", "", (file,), ("http://127.0.0.1:9/",)))
     one, other = made(tmp_path / "packed"), made(tmp_path / "plain")
     assert one.digest == other.digest
     assert [path.name for path in (tmp_path / "packed").iterdir()] == ["cifar-10-binary.tar.gz"]
@@ -106,7 +106,7 @@ def test_what_is_not_the_published_set_is_refused(tmp_path, sizes):
 def test_the_refusal_names_file_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr("assay.data.download._first_to_answer", lambda addresses: None)
     with pytest.raises(ConfigError) as refusal:
-        sources.check_cifar10({"root": str(tmp_path)})
+        source.check({"root": str(tmp_path)})
     for part in ("put cifar-10-binary.tar.gz in", str(tmp_path), "cs.toronto.edu/~kriz/", "name another folder with"):
         assert part in str(refusal.value)
 

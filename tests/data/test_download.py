@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from assay.data import download, sources
+from assay.data import download
 from assay.data.download import Download, File
-from assay.data.sources import check_fashion_mnist
+from assay.data.sources import fashion_mnist
 from assay.errors import ConfigError
 
 CONTENT = b"published bytes" * 100
@@ -78,11 +78,11 @@ def test_a_source_that_goes_on_for_ever_is_cut(tmp_path, serve):
 
 def test_without_network_the_refusal_names_files_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        sources, "FASHION_MNIST", Download("Fashion-MNIST", "FashionMNIST/raw", (FILE,), ("http://127.0.0.1:9/",))
+        fashion_mnist, "DOWNLOAD", Download("Fashion-MNIST", "FashionMNIST/raw", (FILE,), ("http://127.0.0.1:9/",))
     )
     root = tmp_path / "none"
     with pytest.raises(ConfigError) as refusal:
-        check_fashion_mnist({"root": str(root)})
+        fashion_mnist.check({"root": str(root)})
     message = str(refusal.value)
     assert "\n" not in message
     for part in ("a.gz", str(root / "FashionMNIST" / "raw"), "http://127.0.0.1:9/", "data_dir= or ASSAY_DATA"):
@@ -118,6 +118,6 @@ def test_unpacked_files_will_do_and_altered_ones_will_not(tmp_path):
 def test_the_published_files_are_recognised(data_dir):
     if not (data_dir / "FashionMNIST").is_dir():
         pytest.skip("Fashion-MNIST is not there")
-    assert check_fashion_mnist({"root": str(data_dir)}) == set()
-    for file in sources.FASHION_MNIST.files:
-        sources.FASHION_MNIST.verified(str(data_dir), file)
+    assert fashion_mnist.check({"root": str(data_dir)}) == set()
+    for file in fashion_mnist.DOWNLOAD.files:
+        fashion_mnist.DOWNLOAD.verified(str(data_dir), file)

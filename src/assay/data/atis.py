@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assay.data.folds import cutting
-from assay.data.sources import ATIS, ATIS_COMMIT
+from assay.data.sources.atis import COMMIT, DOWNLOADS
 from assay.data.tagged import Tagged
 from assay.data.tagged_lines import read_parallel
 from assay.data.tagged_set import TaggedSet
@@ -34,7 +34,7 @@ def atis(
     """
     return TaggedSet(
         partial(_read, root),
-        f"ATIS (Hemphill et al. 1990), as github.com/monologg/JointBERT ({ATIS_COMMIT[:8]}) holds it",
+        f"ATIS (Hemphill et al. 1990), as github.com/monologg/JointBERT ({COMMIT[:8]}) holds it",
         "Apache-2.0 (of that repository); the data are the LDC's, and state no licence there",
         lowercase,
         digits,
@@ -43,14 +43,14 @@ def atis(
         batch_size,
         epochs,
         cutting=cutting(fold, folds),
-        files=list(ATIS.values()),
+        files=list(DOWNLOADS.values()),
         root=root,
     )
 
 
 def _read(root: str) -> tuple[dict[str, Tagged], list[str]]:
     held = {}
-    for split, download in ATIS.items():
+    for split, download in DOWNLOADS.items():
         words, tags, intents = (download.read(root, file).decode() for file in download.files)
         names = [f"{download.folder}/{file.name}" for file in download.files]
         held[split] = read_parallel(words, tags, intents, (names[0], names[1], names[2]))

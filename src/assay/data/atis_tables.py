@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assay.data.folds import cutting
-from assay.data.sources import ATIS_TABLES
+from assay.data.sources.atis_tables import DOWNLOAD
 from assay.data.tagged import Tagged
 from assay.data.tagged_columns import read_columns
 from assay.data.tagged_set import TaggedSet
@@ -47,7 +47,7 @@ def atis_tables(
         epochs,
         split_seed,
         cutting(fold, folds, {"val": 0.1}),
-        [ATIS_TABLES],
+        [DOWNLOAD],
         root,
         lambda: _COLUMNS,
     )
@@ -55,7 +55,7 @@ def atis_tables(
 
 def _read(root: str) -> tuple[dict[str, Tagged], list[str]]:
     held = {}
-    for split, file in zip(("train", "test"), ATIS_TABLES.files, strict=True):
-        text = ATIS_TABLES.read(root, file).decode()
-        held[split], _ = read_columns(text, f"{ATIS_TABLES.folder}/{file.name}", 1, 3, ["table:2"], "tab")
+    for split, file in zip(("train", "test"), DOWNLOAD.files, strict=True):
+        text = DOWNLOAD.read(root, file).decode()
+        held[split], _ = read_columns(text, f"{DOWNLOAD.folder}/{file.name}", 1, 3, ["table:2"], "tab")
     return held, []

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from assay.contracts import DataSpec, Field
-from assay.data import sources
 from assay.data.dataset import cut, sha256
 from assay.data.examples import Dense, Examples, Pixels
 from assay.data.folds import cutting
 from assay.data.preprocessing.image import ImagePreprocessing
+from assay.data.sources import cifar10 as source
 from assay.errors import ConfigError
 
 _NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -58,14 +58,14 @@ class Cifar10:
         if self.splits:
             return
         batches = _batches(self.root)
-        read = [read_batch(batches[name], name) for name in sources.CIFAR10_BATCHES]
+        read = [read_batch(batches[name], name) for name in source.BATCHES]
         label = torch.from_numpy(np.concatenate([labels for labels, _ in read]).astype(np.int64))
         images = np.concatenate([pixels for _, pixels in read])  # (N, 3, 32, 32) uint8
         trained = len(label) - len(read[-1][0])
         for part, shown in ((label[:trained], "training"), (label[trained:], "test")):
             if len(set(torch.bincount(part, minlength=len(_NAMES)).tolist())) > 1:
                 raise ConfigError(
-                    f"{sources.CIFAR10_FOLDER}: the {shown} batches hold more of one class than of another, which the "
+                    f"{source.FOLDER}: the {shown} batches hold more of one class than of another, which the "
                     f"published ones do not: delete them, and they are downloaded again"
                 )
         field = Field("class", size=len(_NAMES), names=_NAMES)
@@ -80,13 +80,13 @@ class Cifar10:
 
 def _batches(root: str) -> dict[str, bytes]:
     """The six files, unpacked or out of the verified archive, which is not unpacked to disk."""
-    if folder := sources.cifar10_unpacked(root):
-        return {name: (folder / name).read_bytes() for name in sources.CIFAR10_BATCHES}
-    sources.CIFAR10.ensure(root)
+    if folder := source.unpacked(root):
+        return {name: (folder / name).read_bytes() for name in source.BATCHES}
+    source.DOWNLOAD.ensure(root)
     found = {}
-    with tarfile.open(fileobj=io.BytesIO(sources.CIFAR10.read(root, sources.CIFAR10.files[0]))) as archive:
-        for name in sources.CIFAR10_BATCHES:
-            member = archive.extractfile(f"{sources.CIFAR10_FOLDER}/{name}")
+    with tarfile.open(fileobj=io.BytesIO(source.DOWNLOAD.read(root, source.DOWNLOAD.files[0]))) as archive:
+        for name in source.BATCHES:
+            member = archive.extractfile(f"{source.FOLDER}/{name}")
             assert member is not None, name  # its checksum was right
             found[name] = member.read()
     return found

@@ -7,7 +7,7 @@ import zipfile
 from functools import partial
 
 from assay.data.folds import cutting
-from assay.data.sources import CONLL2000
+from assay.data.sources.conll2000 import DOWNLOAD
 from assay.data.tagged import Tagged
 from assay.data.tagged_columns import read_columns
 from assay.data.tagged_set import TaggedSet
@@ -59,16 +59,16 @@ def conll2000(
         epochs,
         split_seed,
         cutting(fold, folds, {"val": 0.1}),
-        [CONLL2000],
+        [DOWNLOAD],
         root,
         lambda: columns,
     )
 
 
 def _read(root: str, tags: str) -> tuple[dict[str, Tagged], list[str]]:
-    (file,) = CONLL2000.files
+    (file,) = DOWNLOAD.files
     held = {}
-    with zipfile.ZipFile(io.BytesIO(CONLL2000.read(root, file))) as archive:
+    with zipfile.ZipFile(io.BytesIO(DOWNLOAD.read(root, file))) as archive:
         for split, member in _MEMBERS.items():
             text = archive.read(member).decode()
             where = 3 if tags == "chunk" else 2

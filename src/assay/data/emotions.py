@@ -8,7 +8,7 @@ from assay.data.folds import cutting
 from assay.data.mulan import MISSING, read_mulan
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
-from assay.data.sources import EMOTIONS
+from assay.data.sources.emotions import DOWNLOAD
 from assay.data.table_set import TableSet
 
 
@@ -33,4 +33,4 @@ def emotions(
     """
     source = "Mulan emotions (Trohidis et al. 2008, Multilabel Classification of Music into Emotions)"
     facts = (scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds))
-    return TableSet(partial(read_mulan, EMOTIONS, root), MISSING, source, "not stated", *facts)
+    return TableSet(partial(read_mulan, DOWNLOAD, root), MISSING, source, "not stated", *facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.data.idx_images import IdxImages
-from assay.data.sources import FASHION_MNIST
+from assay.data.sources.fashion_mnist import DOWNLOAD
 
 _NAMES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
@@ -23,4 +23,4 @@ def fashion_mnist(
         batch_size, split_seed, epochs, fold, folds: see :class:`IdxImages`.
     """
     source = "zalandoresearch/fashion-mnist (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747)"
-    return IdxImages(FASHION_MNIST, _NAMES, source, "MIT", root, batch_size, split_seed, epochs, fold, folds)
+    return IdxImages(DOWNLOAD, _NAMES, source, "MIT", root, batch_size, split_seed, epochs, fold, folds)

@@ -9,7 +9,7 @@ from assay.data.folds import cutting
 from assay.data.plain_rows import plain_rows
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
-from assay.data.sources import HORSE_COLIC
+from assay.data.sources.horse_colic import DOWNLOAD
 from assay.data.table_set import TableSet
 from assay.errors import ConfigError
 
@@ -58,9 +58,9 @@ def horse_colic(
 
 
 def _read(root: str, fills: bool) -> FeatureTable:
-    HORSE_COLIC.ensure(root)
-    (file,) = HORSE_COLIC.files
-    table = plain_rows(HORSE_COLIC.read(root, file).decode("ascii"), file.name, _COLUMNS)
+    DOWNLOAD.ensure(root)
+    (file,) = DOWNLOAD.files
+    table = plain_rows(DOWNLOAD.read(root, file).decode("ascii"), file.name, _COLUMNS)
     for row, cell in enumerate(table.cells[_LABEL]):
         if cell not in ("1", "2"):
             raise ConfigError(f"{table.at(row)}: {_LABEL}={cell!r} is neither 1 (yes) nor 2 (no)")

