@@ -13,7 +13,6 @@ from torch import nn
 from assay.data.loaders import to_device
 from assay.engines.lr_finder import Range, range_test
 from assay.engines.step import Step
-from assay.errors import ConfigError
 from assay.figures import blank
 from assay.layers.random import KeyedStreams
 from assay.targets import build
@@ -25,14 +24,7 @@ def measure(parts: Any) -> Range:
 
     Args:
         parts: of the run (:class:`assay.parts.Parts`), its trainer built.
-    Raises:
-        ConfigError: what was chosen has no one rate to find.
     """
-    for group, name in (("optim", "lbfgs"), ("trainer", "fsdp")):
-        if parts.switches.get(group) == name:
-            raise ConfigError(f"lr_finder=true cannot test rates with {group}={name}: set optim.lr instead")
-    if parts.trainer_keys["precision"] == "16-mixed":
-        raise ConfigError("lr_finder=true does not scale losses: use trainer.precision=bf16-mixed or 32-true")
     precision, device = parts.trainer.precision_plugin, parts.trainer.strategy.root_device
     task, network = copy.deepcopy((parts.task, parts.network))  # together: an objective may hold the network
     precision.convert_module(nn.ModuleList([network, task.objective])).to(device).train()

@@ -148,9 +148,3 @@ def test_an_objective_with_a_regularisation_is_that_of_the_copy(tmp_path):
     assert math.isfinite(parts.chosen["lr"])
     plain = Parts(compose(QUICK).config, tmp_path, None, None)
     assert parts.found.losses != plain.found.losses
-
-
-@pytest.mark.parametrize("words", [["optim=lbfgs"]])
-def test_what_has_no_rate_to_find_is_refused(tmp_path, words):
-    with pytest.raises(ConfigError, match=r"^lr_finder=true cannot test rates with optim=lbfgs: set optim.lr"):
-        Parts(compose([*QUICK, *words]).config, tmp_path, None, None)
