@@ -46,12 +46,13 @@ def test_the_whole_pairwise_cover_trains(bench, tmp_path, capsys):
     began = time.process_time()
     rows, refused = covers.cover(bench, groups)
     found = time.process_time()
-    failed = []
+    failed, diverged = [], []
     for row in rows:
         try:
             train(seated(bench, row), tmp_path / "run")
         except Exception as error:  # all that fail are named, not the first alone
-            failed.append(f"{' '.join(f'{group}={name}' for group, name in row.items())}: {error!r}")
+            kept = diverged if "the loss is not finite" in str(error) else failed  # a run says so, and ends
+            kept.append(f"{' '.join(f'{group}={name}' for group, name in row.items())}: {error!r}")
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
     trained = time.process_time()
     for pair, line in refused.items():
@@ -60,10 +61,12 @@ def test_the_whole_pairwise_cover_trains(bench, tmp_path, capsys):
     left_out = sum(free.seat(dict(pair)) is not None for pair in refused)
     total = len(covers.pairs(groups))
     with capsys.disabled():
-        print(f"\n{total} pairs: {total - len(refused)} in {len(rows)} points, of which {len(failed)} failed;")
+        print(f"\n{total} pairs: {total - len(refused)} in {len(rows)} points;")
+        print(f"{len(failed)} points failed, {len(diverged)} diverged;")
         print(f"{len(refused) - left_out} refused by rules, {left_out} left out, for which the bench has no files;")
         print(f"found in {found - began:.0f} s of a core, trained in {trained - found:.0f} s")
     assert not failed, "\n".join(failed)
+    assert len(diverged) <= len(rows) // 100, "\n".join(diverged)
 
 
 @pytest.mark.parametrize("seed", range(24))

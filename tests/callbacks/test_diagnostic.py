@@ -33,6 +33,13 @@ RUNS = {
     ),
     "dropout, bfloat16": (["model=mlp", "model.dropout=0.3", "trainer.precision=bf16-mixed"], "dead_units,hessian"),
     "half precision": (["model=mlp", "activation=tanh", "trainer.precision=bf16-true"], "saturated_units,hessian"),
+    "characters of words": (
+        [
+            *("data=tagged_file", "data.path={folder}/words.conll", "characters=lstm"),
+            *("model=lstm", "model.hidden_size=8", "model.bidirectional=true"),
+        ],
+        "saturated_units,hessian",
+    ),
     "penalties": (["model=mlp", "regularization=l1"], "hessian,dead_units"),
 }
 
@@ -53,7 +60,7 @@ def state(where):
     return found
 
 
-DEFAULT = ("recurrent", "convolutions")  # of the default suite
+DEFAULT = ("recurrent", "convolutions", "characters of words")  # of the default suite
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,9 @@ DEFAULT = ("recurrent", "convolutions")  # of the default suite
 )
 def test_a_run_with_diagnostics_is_the_run_without_them_bit_for_bit(tmp_path, name):
     words, names = RUNS[name]
+    sentences = [f"to O\nRome{i} B-town\nat O\n{i} O\n" if i % 3 else f"from{i} O\nYork B-town\n" for i in range(120)]
+    (tmp_path / "words.conll").write_text("\n".join(sentences))
+    words = [word.format(folder=tmp_path) for word in words]
     every = [f"callbacks.{one}.every=1" for one in names.split(",") if one in ("hessian", "jacobian")]
     every += ["callbacks.hessian.examples=40", "callbacks.hessian.steps=9"]
     without = train(tmp_path / "without", *words)

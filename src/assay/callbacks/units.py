@@ -1,7 +1,8 @@
 """What the units of a network put out on a batch: rectifiers, logistic units and tanh, gates of recurrent cells too.
 
 A unit is a feature of a vector, a channel of an image, a feature at each valid position of a sequence. Layers have the
-names of their modules; one that is called again in the same pass has a number added.
+names of their modules; one that is called again in the same pass has a number added. Layers within the stem, which
+read the characters of a word and not a sequence of the data, are left out.
 """
 
 from __future__ import annotations
@@ -62,9 +63,12 @@ def visit(network: Any, batch: Batch, look: Callable[[Layer], None]) -> None:
             channels[0] = isinstance(module, _CONVOLUTIONS)
 
         def activated(module: nn.Module, inputs: Any, output: Any) -> None:
-            look(Layer(named(name), FUNCTIONS[type(module)], _rows(output, channels[0], masks[-1])))
+            if masks:
+                look(Layer(named(name), FUNCTIONS[type(module)], _rows(output, channels[0], masks[-1])))
 
         def recurred(module: Any, inputs: Any, output: Any) -> None:
+            if not masks:
+                return
             label = named(name)
             for unit, (function, values) in _stepped(module, inputs[0]).items():
                 look(Layer(f"{label}.{unit}", function, _rows(values, False, masks[-1])))
@@ -88,6 +92,8 @@ def recurrent(network: Any, batch: Batch) -> dict[str, Read]:
 
     def hook(name: str, module: nn.Module) -> Any:
         def keep(module: Any, inputs: Any, output: Any) -> None:
+            if not masks:
+                return
             x, mask = inputs[0], masks[-1]
             lengths = [x.shape[1]] * len(x) if mask is None else mask.sum(1).tolist()
             found[name] = Read(module, x, lengths)
@@ -117,7 +123,7 @@ def _hooked(network: nn.Module, make: Callable[[str, nn.Module], Any]) -> Genera
 
 @contextmanager
 def _masks(network: Any, masks: list[Tensor | None]) -> Generator[None]:
-    """Collects what the stem says is valid: (B, T) bool, or None."""
+    """Collects what the stem says is valid: (B, T) bool, or None. Empty as long as the stem is at work."""
     handle = network.stem.register_forward_hook(lambda module, inputs, output: masks.append(output[1]))
     try:
         yield

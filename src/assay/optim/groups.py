@@ -105,6 +105,10 @@ def found_by(pattern: str, names: Iterable[str], key: str) -> list[str]:
     """
     names = list(names)
     found = [name for name in names if matches(pattern, name)]
+    if not names:
+        raise ConfigError(
+            f"{key} names {pattern}, and a model that is counted has no weights to name: leave {key}= out"
+        )
     if not found:
         above = {".".join(name.split(".")[:end]): None for name in names for end in range(1, name.count(".") + 1)}
         near = get_close_matches(pattern, above, 1)
