@@ -105,8 +105,8 @@ def _batch(parts: Any) -> Any:
     return next(iter(parts.data.loader(few)))
 
 
-EXPORTED = ("class", "labels", "number")
-"""Kinds of answers that `assay export` writes: no tags, no tokens."""
+EXPORTED = ("class", "labels", "number", "tags")
+"""Kinds of answers that `assay export` writes: no tokens."""
 
 
 def _exported(parts: Any, artifact: artifacts.Artifact) -> dict[str, Any]:
@@ -116,15 +116,17 @@ def _exported(parts: Any, artifact: artifacts.Artifact) -> dict[str, Any]:
         return {}
     if artifact.spec.label.kind not in EXPORTED:
         return {}
-    from assay.export import onnx_file
+    from assay.export import onnx_file, tags
     from assay.export.session import Session
+    from assay.export.whole import fields
 
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "model.onnx")
         try:
+            tags.refuse(artifact, "this run")
             onnx_file.write(artifact, path)
         except ConfigError as error:  # a trained network is not lost for want of its times
             return {"untimed": str(error)}
-        session = Session(path, costs.THREADS)
-        found = costs.latencies(lambda batch: session.answers(batch["source"]), _batch(parts))
+        session, read = Session(path, costs.THREADS), fields(artifact)
+        found = costs.latencies(lambda batch: session.answers(*(batch[name] for name in read)), _batch(parts))
     return {"latency_ms": found, "runs_in": "onnxruntime"}

@@ -75,12 +75,12 @@ class Predictor:
             raise ConfigError(f"--n-best {n_best} is of taggings, and this model answers otherwise: leave it out")
         if not raws:
             return []
+        asked = {"number": n_best} if n_best > 1 else {}
         if isinstance(self.artifact, artifacts.Artifact):
             few: dict[str, Any] = {"batch_size": TEXTS} if self.artifact.spec.label.kind == "tokens" else {}
-            several = {"number": n_best} if n_best > 1 else {}
-            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws), **few, **several)
+            outputs = artifacts.outputs(self.artifact, self.artifact.preprocessing(raws), **few, **asked)
         else:
-            outputs = self.artifact.outputs(self.artifact.column(raws))
+            outputs = self.artifact.outputs(self.artifact.columns(raws), **asked)
         if hasattr(task, "rows"):
             return task.rows(outputs)
         if "each" in outputs:

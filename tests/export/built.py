@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,11 +11,16 @@ from assay.artifacts import Artifact
 from assay.assemble import assemble
 from assay.compression import quantize
 from assay.contracts import DataSpec, Field
-from assay.export.whole import example
+from assay.export.whole import example, fields
 from assay.preflight import compose
 from assay.targets import build
 
 CLASSES = Field("class", (), size=4, names=("a", "b", "c", "d"))
+TAGS = Field("tags", (None,), size=5, padding_id=-1, names=("O", "B-x", "I-x", "B-y", "I-y"))
+BESIDE = {
+    "characters": Field("characters", (None, None), size=12, padding_id=0, names=tuple("abcdefghijkl")),
+    "pos": Field("feature", (None,), size=6, padding_id=0, names=tuple("uvwxyz")),
+}
 LABELS = Field("labels", (3,), size=3, names=("x", "y", "z"))
 NUMBER = Field("number", center=100.0, scale=7.0)
 
@@ -23,6 +29,10 @@ SOURCES = {
     "color": (Field("image", (3, 12, 12)), "digits"),
     "ids": (Field("ids", (None,), size=30, padding_id=0, names=tuple(map(str, range(30)))), "char_contains"),
     "table": (Field("table", (5,), names=tuple("abcde"), cardinalities=(0, 0, 3, 0, 4)), "iris"),
+    "tags": (
+        Field("ids", (None,), size=30, padding_id=0, names=tuple(map(str, range(30)))),
+        "char_contains task=tagging stem=tagged",
+    ),
     "sequence": (Field("sequence", (None, 3)), "adding"),
 }
 
@@ -36,17 +46,26 @@ QUANTIZERS = {
 }
 
 
-def built(source: str, *overrides: str, label: Field = CLASSES, quantization: str | None = None) -> Artifact:
+def built(
+    source: str,
+    *overrides: str,
+    label: Field = CLASSES,
+    quantization: str | None = None,
+    shape: tuple[int | None, ...] | None = None,
+) -> Artifact:
     """An artifact without preprocessing; its batch normalisations have statistics of their own, some factors negative.
 
     Args:
         source: a key of SOURCES.
+        shape: of an example, where it is not the key's.
     """
     field, data = SOURCES[source]
+    field = field if shape is None else replace(field, shape=shape)
     task = ["task=regression"] if label.kind == "number" else []
-    rules = source != "color" and label.kind != "number"  # the data named are grey and have classes
-    config = compose([f"data={data}", "trainer=cpu", "logger=none", *task, *overrides], rules=rules).config
-    spec = DataSpec({"source": field, "label": label})
+    rules = source not in ("color", "tags") and label.kind != "number"  # the data named are others, or have classes
+    label = TAGS if source == "tags" else label
+    config = compose([*f"data={data}".split(), "trainer=cpu", "logger=none", *task, *overrides], rules=rules).config
+    spec = DataSpec({"source": field, "label": label, **(BESIDE if source == "tags" else {})})
     task_, network = assemble(config, spec, build(config["loss"]))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -66,7 +85,10 @@ def built(source: str, *overrides: str, label: Field = CLASSES, quantization: st
 
 
 def _quantized(made: Artifact, name: str) -> Any:
-    seen = [{"source": example(made, 16, 9, seed=seed), "index": torch.arange(16)} for seed in range(4)]
+    seen = [
+        {**dict(zip(fields(made), example(made, 16, 9, seed=seed), strict=True)), "index": torch.arange(16)}
+        for seed in range(4)
+    ]
     found = QUANTIZERS[name]()(made.network, lambda: seen)
     made.network.eval()
     return found

@@ -87,13 +87,13 @@ def test_golden_inputs_are_test_examples_of_the_run(digits_run, run):
     from sklearn.datasets import load_digits
 
     artifact = assay.load(digits_run.folder).artifact
-    found, told = golden.inputs(artifact, digits_run.folder / "artifact")
+    (found,), told = golden.inputs(artifact, digits_run.folder / "artifact")
     assert told == "8 test examples of digits"
     digits = {picture.tobytes() for picture in load_digits().images.astype(np.uint8)}  # counts of 0 to 16
     pixels = (found.numpy() * 16).round().astype(np.uint8)
     assert len({picture.tobytes() for picture in pixels}) == 8
     assert {picture.tobytes() for picture in pixels} <= digits
-    made, told = golden.inputs(artifact, run / "artifact")
+    (made,), told = golden.inputs(artifact, run / "artifact")
     assert told == "8 made-up inputs (an artifact without its run)"
     assert made.shape == found.shape
     assert json.loads((run / "export" / "export.json").read_text())["golden"] == told
@@ -107,7 +107,7 @@ def test_golden_cells_of_a_table_are_those_of_its_file(tmp_path):
     """Neither filled nor scaled: gaps and numbers as the user wrote them, categories by their code."""
     result = table(tmp_path, "task=regression", "impute=mean", "trainer.max_steps=2")
     artifact = assay.load(result.folder).artifact
-    found, told = golden.inputs(artifact, result.folder / "artifact")
+    (found,), told = golden.inputs(artifact, result.folder / "artifact")
     assert told == "8 test examples of tabular_csv"
     assert found.dtype == torch.float64
     given = {("" if i % 9 == 4 else 2020 + i / 100, i % 3 + 1, i * 7 % 11) for i in range(120)}
@@ -196,7 +196,7 @@ def test_a_missing_library_is_named_with_its_extra(run, capsys, monkeypatch, nam
 def test_a_file_that_differs_is_not_exported_and_the_earlier_export_stays(run, capsys, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "export").iterdir()}
     answers = bundle.Session.answers
-    monkeypatch.setattr(bundle.Session, "answers", lambda self, source: answers(self, source) + 0.001)
+    monkeypatch.setattr(bundle.Session, "answers", lambda self, *inputs: answers(self, *inputs) + 0.001)
     assert main(["export", str(run), "--format", "onnx"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "model.onnx differs from torch by 0.001, where 0.0001 is allowed" in line
@@ -237,6 +237,72 @@ def test_an_onnx_file_alone_is_refused(run, tmp_path, capsys):
     assert main(["predict", str(tmp_path / "model.onnx"), "x.png"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "lies alone" in line
+
+
+# tags: several inputs, and a search for the answer
+
+
+def tagger(folder, *overrides):
+    """Sentences of words with a feature, tagged by a rule that reads both neighbours."""
+    towns, rest = ["Rome", "Oslo", "Lima", "York"], ["from", "to", "at", "12", "noon"]
+    made = []
+    for i in range(80):
+        words = [(towns if (i + place) % 3 == 0 else rest)[(i * 5 + place * 3) % 4] for place in range(2 + i % 6)]
+        tags = [
+            "O" if word not in towns else "I-town" if place and words[place - 1] in towns else "B-town"
+            for place, word in enumerate(words)
+        ]
+        made += [f"{word} {'N' if word in towns else 'P'} {tag}" for word, tag in zip(words, tags, strict=True)] + [""]
+    path = lines(folder / "made.conll", made[0], made[1:])
+    words = ["data=tagged_file", f"data.path={path}", "data.features=[pos:2]", "data.lowercase=true"]
+    return trained(folder, *words, "data.digits=zero", *overrides)
+
+
+TAGGED = {
+    "chain": ["model=lstm", "model.hidden_size=8", "model.bidirectional=true", "output=crf", "characters=cnn"],
+    "each word": ["model=gru", "model.hidden_size=8", "output=softmax", "output.constraints=none", "characters=lstm"],
+}
+
+
+@pytest.mark.parametrize("kind", TAGGED)
+@pytest.mark.filterwarnings("ignore")  # tracing and short fits warn; what is asked here is the answers
+def test_tags_of_a_file_are_those_of_the_run(kind, tmp_path, capsys):
+    result = tagger(tmp_path, *TAGGED[kind])
+    assert main(["export", str(result.folder), "--format", "onnx"]) == 0
+    folder = result.folder / "export"
+    facts = json.loads((folder / "export.json").read_text())
+    assert [one["name"] for one in facts["beside"]] == ["characters", "feature_pos"]
+    assert (folder / "chain.npz").is_file() == (kind == "chain")
+    assert facts["golden"].endswith("test examples of tagged_file")
+    sentences = ["to ROME Oslo at 77", "unheard-of", " ".join(["York"] * 30), "x" * 60 + " from Lima"]
+    expected = rows(capsys, "predict", result.folder, *sentences, "--format", "jsonl", "--n-best", 3)
+    found = rows(capsys, "predict", folder, *sentences, "--format", "jsonl", "--n-best", 3)
+    for one, other in zip(found, expected, strict=True):
+        assert (one["tokens"], one["prediction"]) == (other["tokens"], other["prediction"])
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-4)
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+        assert [each["prediction"] for each in one["n_best"]] == [each["prediction"] for each in other["n_best"]]
+    known = rows(capsys, "predict", folder, tmp_path / "made.conll", "--format", "jsonl")
+    same_tags = rows(capsys, "predict", result.folder, tmp_path / "made.conll", "--format", "jsonl")
+    assert [row["prediction"] for row in known] == [row["prediction"] for row in same_tags]
+    shutil.copytree(folder, tmp_path / "moved")
+    said = without_assay(tmp_path / "moved", *sentences)
+    for line, row in zip(said, expected, strict=True):
+        assert line == " ".join(f"{word}/{tag}" for word, tag in zip(row["tokens"], row["prediction"], strict=True))
+    (line,) = without_assay(tmp_path / "moved")
+    assert float(line.split()[-1]) < 1e-4  # of logarithms
+    script = (folder / "run.py").read_text()
+    assert max(map(len, script.splitlines())) <= 120
+    assert sum(bool(line.strip()) for line in script.splitlines()) <= 48
+
+
+def test_tags_by_counts_are_refused_in_a_line(tmp_path, capsys):
+    result = tagger(tmp_path, "model=hmm")
+    capsys.readouterr()
+    assert main(["export", str(result.folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "tags by counts" in line
+    assert not (result.folder / "export").exists()
 
 
 # other data: train, export, compare

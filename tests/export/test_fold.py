@@ -20,9 +20,9 @@ def test_outputs_stay_and_weights_stay_on_their_grids(case, quantization):
     artifact = built(*case, "normalization=batch", quantization=quantization)
     found = artifact.quantization
     grids = {} if found is None else found.weights
-    source = example(artifact, 4, 1)
+    (source,) = example(artifact, 4, 1)
     before = {name: value.clone() for name, value in artifact.network.state_dict().items()}
-    network, moved = folded(artifact.network, source, grids, keep=quantization == "fp16")
+    network, moved = folded(artifact.network, {"source": source}, grids, keep=quantization == "fp16")
     assert not any(isinstance(module, NORMS) for module in network.modules())
     affine = any(isinstance(module, Affine) for module in network.modules())
     if quantization in ("int4", "fp16"):  # groups' scales and sixteen bits take no factor
@@ -55,7 +55,7 @@ def test_a_normalisation_of_something_else_stays_an_affine_map():
     network = Sum().eval()
     network.norm.running_var.fill_(4.0)
     x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    found, _ = folded(network, x, {})
+    found, _ = folded(network, {"source": x}, {})
     assert isinstance(found.norm, Affine)
     torch.testing.assert_close(found({"source": x}), network({"source": x}))
 
@@ -78,6 +78,6 @@ def test_the_lowest_integer_does_not_change_its_sign():
         with torch.no_grad():
             network[0].weight.copy_(torch.tensor([[lowest, 3], [4, 5]]) * 0.01)
             network[1].weight.copy_(torch.tensor([-1.5, 0.5]))
-        found, _ = folded(Reads(), x, {"inner.0.weight": grid})
+        found, _ = folded(Reads(), {"source": x}, {"inner.0.weight": grid})
         assert isinstance(found.inner[1], Affine) == affine
         torch.testing.assert_close(found({"source": x}), network(x))

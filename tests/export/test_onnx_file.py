@@ -76,8 +76,16 @@ def kind(model: str) -> str:
     return {"vector": "table", "sequence": "ids", "tokens": "ids"}.get(reads, reads)
 
 
+TAGGERS = [
+    ("lstm", ("tags", "model.bidirectional=true", "output=crf", "characters=cnn", "stem.sequence.feature_size=4")),
+    ("gru", ("tags", "output=softmax", "characters=lstm")),
+    ("rnn", ("tags", "model.bidirectional=true", "normalization=layer", "output=crf")),
+    ("rnnlu", ("tags", "model.window=3", "output=softmax")),
+    ("transformer", ("tags", "output=crf", "characters=cnn")),
+]
 CASES = [(model, (kind(model),)) for model in MODELS]
 CASES += [(model, case) for model in MODELS for case in VARIANTS.get(model, [])]
+CASES += TAGGERS
 
 
 def gap(artifact, path: Path) -> float:
@@ -86,7 +94,7 @@ def gap(artifact, path: Path) -> float:
     with torch.no_grad():
         for batch, time in SHAPES:
             source = example(artifact, batch, time, seed=batch + time)
-            expected, found = whole(source), torch.from_numpy(session.answers(source))
+            expected, found = whole(*source), torch.from_numpy(session.answers(*source))
             assert expected.shape == found.shape
             assert expected.dtype == found.dtype
             worst = max(worst, float((expected - found).abs().max()))
@@ -129,6 +137,7 @@ QUANTISED = [
     ("ids", "model=gru", "model.hidden_size=64"),
     ("ids", "model=bag", "model.ngrams=2", "model.buckets=500"),
     ("ids", "model=transformer", "model.shared=true"),
+    ("tags", "model=lstm", "model.bidirectional=true", "output=crf", "characters=cnn", "model.hidden_size=64"),
     ("image", "model=resnet"),
 ]
 MOST = {"int8": 0.32, "static": 0.34, "dynamic": 0.34, "int4": 0.24, "fp16": 0.55, "bf16": 0.55}

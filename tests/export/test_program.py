@@ -40,7 +40,7 @@ def test_programs_give_torchs_numbers(case, quantization, tmp_path):
         for batch, time in SHAPES:
             source = example(artifact, batch, time, seed=batch + time)
             limit = 1e-5 if quantization is None else 0.02
-            torch.testing.assert_close(run(source), whole(source), rtol=0, atol=limit)
+            torch.testing.assert_close(run(*source), whole(*source), rtol=0, atol=limit)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,17 @@ def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("program") / "model.pt2"
     program.write(built("image", "model=linear"), path)
     return path
+
+
+def test_a_loop_of_fixed_length_before_does_not_forbid_that_length(tmp_path):
+    """What torch kept of an earlier trace made `150 != time` a rule of the next."""
+    for shape in ((150, 3), (None, 3)):
+        artifact = built("sequence", "model=gru", "model.hidden_size=4", shape=shape)
+        program.write(artifact, tmp_path / "model.pt2")
+    run, whole = program.load(tmp_path / "model.pt2"), Whole(artifact).eval()
+    with torch.no_grad():
+        source = example(artifact, 2, 150)
+        torch.testing.assert_close(run(*source), whole(*source), rtol=0, atol=1e-5)
 
 
 class Bomb:

@@ -16,13 +16,13 @@ import torch
 
 from assay import artifacts
 from assay.errors import ConfigError
-from assay.export import onnx_file, program
+from assay.export import onnx_file, program, tags
 from assay.export.golden import inputs as golden_inputs
 from assay.export.golden import made_up
 from assay.export.libraries import library
 from assay.export.runner import script
 from assay.export.session import Session
-from assay.export.whole import Whole, port
+from assay.export.whole import Port, Whole, ports
 from assay.folder import find, find_artifact, write_json
 
 FORMAT = 1
@@ -45,7 +45,6 @@ def export_command(run: str, output: str | None = None, formats: str = ",".join(
     source = find_artifact(run)
     target = Path(output) if output is not None else (where.parent if source == where else where) / NAME
     _refuse_other(target)
-    _refuse_tags(run, source)
     facts = export(source, target, chosen)
     print(f"{target}: {facts['label']['kind']} from {facts['input']['name']}, {_kind(facts)}")
     width = max(map(len, facts["files"]))
@@ -71,13 +70,6 @@ def _refuse_other(target: Path) -> None:
         raise ConfigError(f"--output {target} cannot be made: there is no folder {target.absolute().parent}")
 
 
-def _refuse_tags(run: str, source: Path) -> None:
-    """Raises ConfigError if the run answers word by word: with other inputs than one, and a search for the answer."""
-    kind = artifacts.read_facts(source)["spec"]["label"]["kind"]
-    if kind == "tags":
-        raise ConfigError(f"{run} answers with {kind}, which are not exported: use assay predict, or assay.load")
-
-
 def export(source: Path, target: Path, formats: list[str]) -> dict[str, Any]:
     """The artifact in ``source`` as files in ``target``, which takes the place of an earlier export when all are there.
 
@@ -90,6 +82,7 @@ def export(source: Path, target: Path, formats: list[str]) -> dict[str, Any]:
             f"{source} is a language model, which answers token by token and keeps a state between them; an export "
             "answers an input as a whole: use `assay generate`, or `assay predict` to score texts"
         )
+    tags.refuse(artifact, source)
     temporary = target.with_name(f".{target.name}-{os.getpid()}")
     temporary.mkdir(parents=True)
     try:
@@ -108,29 +101,34 @@ def export(source: Path, target: Path, formats: list[str]) -> dict[str, Any]:
 
 def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: list[str]) -> dict[str, Any]:
     label, preprocessing = artifact.spec.label, artifact.preprocessing.to_json()
-    into = port(artifact, prepared=False)
+    into, *beside = ports(artifact, prepared=False)
     (folder / "labels.txt").write_text("".join(f"{' '.join(name.split())}\n" for name in label.names), encoding="utf-8")
     write_json(folder / "preprocessing.json", preprocessing)
     golden, told = golden_inputs(artifact, source)
     samples = [golden, *(made_up(artifact, batch, time) for batch, time in ((8, 9), (1, 5)))]
     answers = [_torch(artifact, sample) for sample in samples]
-    np.savez(folder / GOLDEN, input=samples[0].numpy(), answers=answers[0])
+    more = {one.name: column.numpy() for one, column in zip(beside, golden[1:], strict=True)}
+    np.savez(folder / GOLDEN, input=golden[0].numpy(), **more, answers=answers[0])
+    chained = label.kind == "tags" and tags.write(artifact, folder)
     differences = {}
     if "onnx" in formats:
         path = folder / "model.onnx"
         onnx_file.write(artifact, path, prepared=False)
         session = Session(path)
-        found = [session.answers(sample) for sample in samples]
+        found = [session.answers(*sample) for sample in samples]
         differences[path.name] = _compare(path.name, artifact, answers, found)
         grids = {} if artifact.quantization is None else artifact.quantization.weights
-        text = script(preprocessing, label.kind, into, any(grid.bits == 4 for grid in grids.values()))
+        four_bits = any(grid.bits == 4 for grid in grids.values())
+        text = script(preprocessing, label.kind, (into, *beside), four_bits, chained)
         (folder / "run.py").write_text(text, encoding="utf-8")
     if "torch_export" in formats:
         path = folder / "model.pt2"
         program.write(artifact, path)
         run = program.load(path)
-        found = [run(sample).numpy() for sample in samples]
+        found = [run(*sample).numpy() for sample in samples]
         differences[path.name] = _compare(path.name, artifact, answers, found)
+    for name, other in getattr(artifact.preprocessing, "within", {}).items():
+        shutil.copytree(other, folder / name)
     if "safetensors" in formats:
         shutil.copyfile(source / "weights.safetensors", folder / "weights.safetensors")
         shutil.copyfile(source / "artifact.json", folder / "config.json")
@@ -139,11 +137,11 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
     facts = {
         "format": FORMAT,
         "input": {
-            **vars(into),
-            "shape": list(into.shape),
+            **_described(into),
             "batch": "any",
             "longest": onnx_file.longest(artifact.network),
         },
+        "beside": [_described(one) for one in beside],
         "answers": {
             "name": "answers",
             "dtype": "float64" if label.kind == "number" else "float32",
@@ -151,10 +149,13 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
                 "class": "probabilities (batch, classes), in the order of labels.txt",
                 "labels": "a probability of each label (batch, labels), in the order of labels.txt",
                 "number": "numbers (batch,) in the label's own units",
+                "tags": "logarithms of tags' probabilities, each word by itself (batch, time, tags), in the order of "
+                f"labels.txt; {'the sequence is found with chain.npz' if chained else 'the largest of each word'}",
             }[label.kind],
         },
         "label": label.to_json(),
         "thresholds": thresholds(len(label.names)).tolist() if label.kind == "labels" and thresholds else None,
+        "together": tags.is_together(artifact),
         "spec": artifact.spec.to_json(),
         "task": artifact.config["task"],
         "opset": onnx_file.OPSET if "onnx" in formats else None,
@@ -166,21 +167,27 @@ def _write(artifact: artifacts.Artifact, source: Path, folder: Path, formats: li
         "artifact": artifacts.read_facts(source)["digest"],
         "versions": _versions(),
         "files": {
-            path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(folder.iterdir())
+            str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
         },
     }
     write_json(folder / FACTS, facts)
     return facts
 
 
+def _described(one: Port) -> dict[str, Any]:
+    return {**vars(one), "shape": list(one.shape)}
+
+
 @torch.inference_mode()
-def _torch(artifact: artifacts.Artifact, sample: torch.Tensor) -> np.ndarray:
+def _torch(artifact: artifacts.Artifact, sample: tuple[torch.Tensor, ...]) -> np.ndarray:
     kind = artifacts.precision(artifact.network.state_dict())
     whole = Whole(artifact, prepared=False).eval()
     if whole.cells is not None:
-        sample = whole.cells.prepared(sample)
+        sample = (whole.cells.prepared(sample[0]),)
         whole.cells = None
-    answers = whole(sample.to(kind) if sample.is_floating_point() else sample)
+    answers = whole(*(x.to(kind) if x.is_floating_point() else x for x in sample))
     return answers.to(torch.float64 if artifact.spec.label.kind == "number" else torch.float32).numpy()
 
 
@@ -198,6 +205,8 @@ def _compare(name: str, artifact: artifacts.Artifact, expected: list[np.ndarray]
     scale = artifact.spec.label.scale if artifact.spec.label.kind == "number" else 1.0
     worst = 0.0
     for one, other in zip(expected, found, strict=True):
+        if artifact.spec.label.kind == "tags":
+            one, other = np.exp(one), np.exp(other)
         difference = np.abs(one - other).max() if one.shape == other.shape else np.inf
         worst = max(worst, float(difference) if np.isfinite(difference) else np.inf)
     if not worst / scale <= _tolerance(artifact):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.compression.quantized import Grid
+from assay.contracts import Batch
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
@@ -38,7 +39,7 @@ class Affine(nn.Module):
 
 @torch.no_grad()
 def folded(
-    network: nn.Module, x: Tensor, grids: Mapping[str, Grid], keep: bool = False
+    network: nn.Module, batch: Batch, grids: Mapping[str, Grid], keep: bool = False
 ) -> tuple[nn.Module, dict[str, Grid]]:
     """A copy of the network without batch normalisation, and its weights' grids.
 
@@ -49,14 +50,14 @@ def folded(
 
     Args:
         network: in eval mode; it stays as it is.
-        x: inputs to see by which normalisation reads which layer.
+        batch: inputs to see by which normalisation reads which layer.
         grids: of its weights, by name.
         keep: no weight may change.
     """
     network = copy.deepcopy(network)
     grids = dict(grids)
     names = {module: name for name, module in network.named_modules()}
-    for norm, layer in _pairs(network, x).items():
+    for norm, layer in _pairs(network, batch).items():
         sigma = (norm.running_var + norm.eps).sqrt()
         gamma = torch.ones_like(sigma) if norm.weight is None else norm.weight
         beta = torch.zeros_like(sigma) if norm.bias is None else norm.bias
@@ -85,7 +86,7 @@ def _turned(grid: Grid, weight: Tensor, factor: Tensor) -> Tensor:
     return grid.integers(weight).to(torch.int16) * factor.sign().to(torch.int16).view(-1, *[1] * (weight.dim() - 1))
 
 
-def _pairs(network: nn.Module, x: Tensor) -> dict[Any, Any]:
+def _pairs(network: nn.Module, batch: Batch) -> dict[Any, Any]:
     """Every batch normalisation, and the layer whose output it alone reads; None where it reads anything else."""
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # by address: the tensor is kept alive, so none is used twice
     calls: dict[nn.Module, int] = {}
@@ -101,7 +102,7 @@ def _pairs(network: nn.Module, x: Tensor) -> dict[Any, Any]:
 
     handles = [m.register_forward_hook(after) for m in network.modules() if isinstance(m, (*_NORMS, *_LAYERS))]
     try:
-        network({"source": x})
+        network(batch)
     finally:
         for handle in handles:
             handle.remove()

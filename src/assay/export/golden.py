@@ -18,7 +18,7 @@ from assay.data.examples import Column, Dense
 from assay.data.preprocessing.table import TablePreprocessing
 from assay.errors import ConfigError
 from assay.export import onnx_file
-from assay.export.whole import cells, example
+from assay.export.whole import cells, example, fields
 from assay.folder import read_config
 from assay.targets import build
 
@@ -33,8 +33,8 @@ class _Cells(TablePreprocessing):
         return {"source": Dense(read.float() if self.impute.drops else read)}  # of dropped rows are float32 zeros
 
 
-def inputs(artifact: Artifact, folder: Path) -> tuple[Tensor, str]:
-    """Inputs of a file, and what they are, in words.
+def inputs(artifact: Artifact, folder: Path) -> tuple[tuple[Tensor, ...], str]:
+    """Inputs of a file, in its order, and what they are, in words.
 
     Args:
         folder: of the artifact; the run's config lies above it.
@@ -46,7 +46,7 @@ def inputs(artifact: Artifact, folder: Path) -> tuple[Tensor, str]:
         return made_up(artifact, COUNT, 9), f"{COUNT} made-up inputs ({why})"
 
 
-def _real(artifact: Artifact, run: Path) -> tuple[Tensor, str]:
+def _real(artifact: Artifact, run: Path) -> tuple[tuple[Tensor, ...], str]:
     if not (run / "config.yaml").is_file():
         raise ConfigError("an artifact without its run")
     config = read_config(run)
@@ -58,8 +58,8 @@ def _real(artifact: Artifact, run: Path) -> tuple[Tensor, str]:
         raise ConfigError("the data are no longer those of the run")
     test = dataset.splits["test"]
     few = test.few(COUNT)
-    source = few.gather(torch.arange(len(few)))["source"]
-    return source, f"{len(source)} test examples of {config['switches']['data']}"
+    batch = few.gather(torch.arange(len(few)))
+    return tuple(batch[name] for name in fields(artifact)), f"{len(few)} test examples of {config['switches']['data']}"
 
 
 def _as_cells(preprocessing: Any) -> Any:
@@ -71,7 +71,7 @@ def _as_cells(preprocessing: Any) -> Any:
     return made
 
 
-def made_up(artifact: Artifact, batch: int, time: int) -> Tensor:
+def made_up(artifact: Artifact, batch: int, time: int) -> tuple[Tensor, ...]:
     """No longer than the network can read."""
     longest = onnx_file.longest(artifact.network) or time
     return example(artifact, batch, min(time, longest), prepared=False, seed=batch)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from assay.errors import ConfigError
 from assay.export import integers
 from assay.export.fold import folded
 from assay.export.libraries import library
-from assay.export.traceable import traceable
-from assay.export.whole import Port, Whole, example, port
+from assay.export.traceable import afresh, traceable
+from assay.export.whole import Port, Whole, example, ports
 from assay.layers.positions import Learned
 
 OPSET = 21
@@ -42,7 +42,7 @@ def write(artifact: Artifact, path: Path, prepared: bool = True) -> None:
     """
     for name in ("onnx", "onnxscript"):
         library(name)
-    into = port(artifact, prepared)
+    into = ports(artifact, prepared)
     found = artifact.quantization or Quantization("none")
     sample = example(artifact, 3, _length(artifact), prepared)
     whole, grids = _folded(artifact, sample, found, prepared)
@@ -53,30 +53,29 @@ def write(artifact: Artifact, path: Path, prepared: bool = True) -> None:
         model = _optimised(model)
         if found.kind in ("fp16", "bf16"):
             model = integers.sixteen(model, found.kind)
-    model = bare(model, {"input": into.means, "quantization": f"{found.kind}, {found.mode}"})
-    (source,) = model.graph.input
-    sizes = source.type.tensor_type.shape.dim
-    assert sizes[0].dim_param, "traced for one batch size"
+    model = bare(model, {"input": "; ".join(one.means for one in into), "quantization": f"{found.kind}, {found.mode}"})
+    for one in model.graph.input:
+        assert one.type.tensor_type.shape.dim[0].dim_param, "traced for one batch size"
     data = model.SerializeToString()
     path.write_bytes(data)
 
 
-def _folded(artifact: Artifact, sample: Tensor, found: Quantization, prepared: bool) -> tuple[Whole, dict[str, Any]]:
+def _folded(
+    artifact: Artifact, sample: tuple[Tensor, ...], found: Quantization, prepared: bool
+) -> tuple[Whole, dict[str, Any]]:
     whole = Whole(artifact, prepared).eval()
-    x = whole.cells.prepared(sample) if whole.cells is not None else sample
+    if whole.cells is not None:
+        sample = (whole.cells.prepared(sample[0]),)
+    batch = dict(zip(whole.fields, sample, strict=True))
     network = artifact.network
     if next(network.parameters()).dtype != torch.float32:
         network = copy.deepcopy(network).float()
-    whole.network, grids = folded(network, x, found.weights, keep=found.kind in ("fp16", "bf16"))
+    whole.network, grids = folded(network, batch, found.weights, keep=found.kind in ("fp16", "bf16"))
     return whole, grids
 
 
-def traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
+def traced(whole: Whole, into: Sequence[Port], sample: tuple[Tensor, ...], artifact: Artifact) -> Any:
     """The unoptimised ``onnx.ModelProto``. Raises ConfigError: torch cannot follow the network or write an operator."""
-    try:
-        return _traced(whole, into, sample, artifact)
-    except Exception:  # of a tracer, a translator and what they call, which share no class
-        torch.compiler.reset()  # what earlier traces of this process left has been seen to unroll the loop of another
     try:
         return _traced(whole, into, sample, artifact)
     except Exception as error:
@@ -84,29 +83,33 @@ def traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
         raise ConfigError(f"torch could not write this network as ONNX ({type(error).__name__}: {said})") from error
 
 
-def _traced(whole: Whole, into: Port, sample: Tensor, artifact: Artifact) -> Any:
+def _traced(whole: Whole, into: Sequence[Port], sample: tuple[Tensor, ...], artifact: Artifact) -> Any:
+    afresh()
     with traceable(whole), quiet():
-        program = torch.export.export(whole, (sample,), dynamic_shapes=(dimensions(into, artifact),), strict=False)
+        program = torch.export.export(whole, sample, dynamic_shapes=(dimensions(into, artifact),), strict=False)
         found = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=OPSET,
             optimize=False,
             verbose=False,
-            input_names=[into.name],
+            input_names=[one.name for one in into],
             output_names=["answers"],
         )
     assert found is not None
     return found.model_proto
 
 
-def dimensions(into: Port, artifact: Artifact) -> dict[int, Any]:
-    """Which sizes of the input vary, as torch.export names them."""
-    sizes = {0: torch.export.Dim("batch")}
-    for place, size in enumerate(into.shape, 1):
-        if size == "time":
-            sizes[place] = torch.export.Dim("time", max=longest(artifact.network))
-    return sizes
+def dimensions(into: Sequence[Port], artifact: Artifact) -> tuple[dict[int, Any], ...]:
+    """Which sizes of each input vary, as torch.export names them."""
+    sizes = {
+        "batch": torch.export.Dim("batch"),
+        "time": torch.export.Dim("time", max=longest(artifact.network)),
+        "letters": torch.export.Dim("letters"),
+    }
+    return tuple(
+        {place: sizes[str(size)] for place, size in enumerate(("batch", *one.shape)) if size in sizes} for one in into
+    )
 
 
 def longest(network: nn.Module) -> int | None:
@@ -164,7 +167,7 @@ def bare(model: Any, facts: dict[str, str]) -> Any:
         value.doc_string = ""
         for size in value.type.tensor_type.shape.dim:  # the tracer's names of what varies
             if size.dim_param:
-                size.dim_param = sizes.setdefault(size.dim_param, ("batch", "time", "more")[min(len(sizes), 2)])
+                size.dim_param = sizes.setdefault(size.dim_param, ("batch", "time", "letters")[min(len(sizes), 2)])
     onnx.helper.set_model_props(model, {"assay": json.dumps(facts)})
     return model
 

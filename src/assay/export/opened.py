@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from assay import artifacts
-from assay.contracts import DataSpec
+from assay.contracts import Batch, DataSpec
 from assay.data.examples import Column, Dense
 from assay.data.preprocessing import from_json
 from assay.data.preprocessing.table import TablePreprocessing
 from assay.errors import ConfigError
 from assay.export.bundle import FACTS, NAME, read, sha256
 from assay.export.session import Session
+from assay.export.tags import Chained
 from assay.export.whole import cells
 from assay.folder import find_artifact
+from assay.readings import join
 from assay.targets import ARTIFACT_ALLOWED, build
 
 
@@ -65,6 +67,8 @@ class Exported:
         try:
             plain = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
             self.preprocessing: Any = from_json(plain)
+            if hasattr(self.preprocessing, "opened"):
+                self.preprocessing.opened(folder)
             self.spec = DataSpec.from_json(facts["spec"])
             self.task: Any = build(facts["task"], self.spec, nn.Identity(), allowed=ARTIFACT_ALLOWED)
             self.card = facts.get("card", {})
@@ -73,20 +77,29 @@ class Exported:
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ConfigError(f"{folder} does not describe its model ({reason}); export the run anew") from error
+        self.fields = ("source", *(one["field"] for one in facts.get("beside", [])))
+        self.chained = Chained(folder, facts.get("together", False)) if self.spec.label.kind == "tags" else None
         self.session = Session(path)
 
-    def column(self, raws: Sequence[Any]) -> Column:
+    def columns(self, raws: Sequence[Any]) -> dict[str, Column]:
         """Raw inputs -> what the file reads: a table's cells before they are scaled, else what the data publish."""
         table = self.preprocessing
-        if not isinstance(table, TablePreprocessing):
-            return table(raws)["source"]
-        return Dense(cells(table, raws))
+        if isinstance(table, TablePreprocessing):
+            return {"source": Dense(cells(table, raws))}
+        found = table(raws)
+        return {name: found[name] for name in self.fields}
 
-    def outputs(self, column: Column, batch_size: int = 256) -> dict[str, Tensor]:
+    def outputs(self, columns: Mapping[str, Column], batch_size: int = 256, **asked: Any) -> dict[str, Tensor]:
         """As :func:`assay.artifacts.outputs`."""
-        labels = self.spec.label.kind == "labels"
-        found = [
-            self.session.outputs(column.gather(positions), labels)
-            for positions in torch.arange(len(column)).split(batch_size)
-        ]
-        return {name: torch.cat([one[name] for one in found]) for name in found[0]} if found else {}
+        found = []
+        for positions in torch.arange(len(columns["source"])).split(batch_size):
+            batch = {name: column.gather(positions) for name, column in columns.items()}
+            found.append(self._outputs(batch, asked))
+        return join(found) if found else {}
+
+    def _outputs(self, batch: Batch, asked: Mapping[str, Any]) -> dict[str, Tensor]:
+        if self.chained is None:
+            return self.session.outputs(batch["source"], self.spec.label.kind == "labels")
+        scores = torch.from_numpy(self.session.answers(*batch.values()))
+        mask = batch["source"] != (self.spec.source.padding_id or 0)
+        return self.task.answers(self.chained.output(scores, mask), batch, **asked)

@@ -18,8 +18,8 @@ from torch import Tensor
 from assay.artifacts import Artifact
 from assay.errors import ConfigError
 from assay.export import onnx_file
-from assay.export.traceable import traceable
-from assay.export.whole import Whole, example, port
+from assay.export.traceable import afresh, traceable
+from assay.export.whole import Whole, example, ports
 
 
 def write(artifact: Artifact, path: Path) -> None:
@@ -27,25 +27,26 @@ def write(artifact: Artifact, path: Path) -> None:
     whole = Whole(artifact, prepared=False).eval()
     if next(whole.network.parameters()).dtype != torch.float32:
         whole.network = copy.deepcopy(whole.network).float()
-    into = port(artifact, prepared=False)
+    into = ports(artifact, prepared=False)
     sample = example(artifact, 3, min(9, onnx_file.longest(artifact.network) or 9), prepared=False)
+    afresh()
     with traceable(whole, onnx=False), onnx_file.quiet():
         dimensions = onnx_file.dimensions(into, artifact)
-        program = torch.export.export(whole, (sample,), dynamic_shapes=(dimensions,), strict=False)
+        program = torch.export.export(whole, sample, dynamic_shapes=(dimensions,), strict=False)
         torch.export.save(program, path)
     refuse_pickles(path)
 
 
-def load(path: Path) -> Callable[[Tensor], Tensor]:
+def load(path: Path) -> Callable[..., Tensor]:
     """The program as a function of a batch. Raises ConfigError: the file could run code when opened."""
     refuse_pickles(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.export.load(path).module()
 
-    def run(source: Tensor) -> Tensor:
+    def run(*inputs: Tensor) -> Tensor:
         with torch.inference_mode():
-            return module(source)
+            return module(*inputs)
 
     return run
 

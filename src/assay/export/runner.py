@@ -5,8 +5,10 @@ Some twenty lines to be read and copied, so what is known of the export stands i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from assay.data.preprocessing.tagged import DIGITS, MOST_LETTERS
 from assay.export.session import EXACT
 from assay.export.whole import Port
 
@@ -29,10 +31,10 @@ facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
 
 if len(sys.argv) == 1:
     golden = np.load(here / "golden.npz")
-    answers = session.run(None, {{"{name}": golden["input"]}})[0]
+    answers = session.run(None, {golden})[0]
     print("largest difference from golden.npz:", np.abs(answers - golden["answers"]).max())
 for argument in sys.argv[1:]:
-    for row in session.run(None, {{"{name}": inputs(argument)}})[0]:
+    for row in session.run(None, {given})[0]:
 {show}
 '''
 
@@ -58,6 +60,10 @@ _TURNED = """    border = x[0][np.pad(np.zeros({inside}, bool), 1, constant_valu
 
 _IDS = 'ids = {token: number for number, token in enumerate(fitted["tokenizer"]["vocabulary_"]) if number > 1}\n'
 
+_WORD_IDS = 'ids = {word: number for number, word in enumerate(fitted["vocabulary_"]) if number > 1}\n'
+
+_CHAIN = 'chain = np.load(here / "chain.npz")\n'
+
 _TEXT = """def inputs(text):
 {words}    found = [ids.get(token, 1) for {each}]{most}
     return np.array([found or [1]], dtype=np.int64)
@@ -79,6 +85,37 @@ _PIECES = """def pieces(word):
 
 
 """
+
+_TAGS = """def inputs(text):
+    words = text.split()
+    forms = [{form} for word in words]
+{spell}    return {{
+        "ids": np.array([[ids.get(form, 1) for form in forms]]),
+{beside}    }}
+
+
+def likeliest(scores):
+{search}
+"""
+
+_LETTERS = 'letters = {letter: number for number, letter in enumerate(fitted["letters_"]) if number > 1}\n'
+
+_SPELL = """    most = {most}  # characters of a word that are read: of a longer one as many at either end
+    spelt = [word if len(word) <= most else word[: most // 2] + word[-(most // 2) :] for word in words]
+    characters = np.zeros((1, len(words), max(map(len, spelt))), np.int64)
+    for place, word in enumerate(spelt):
+        characters[0, place, : len(word)] = [letters.get(letter, 1) for letter in word]
+"""
+
+_VITERBI = """    value, back = chain["start"] + scores[0], []
+    for row in scores[1:]:
+        through = value[:, None] + chain["transitions"]
+        back.append(through.argmax(0))
+        value = through.max(0) + row
+    tags = [int((value + chain["end"]).argmax())]
+    for pointer in back[::-1]:
+        tags.append(int(pointer[tags[-1]]))
+    return tags[::-1]"""
 
 _TABLE = """def inputs(path):
     with open(path, newline="", encoding="utf-8") as file:
@@ -104,19 +141,28 @@ _SHOW = {
         '        print(argument, "|".join(present), sep="\\t")'
     ),
     "number": '        print(argument, f"{row:.6g}", sep="\\t")',
+    "tags": (
+        '        tags = [facts["label"]["names"][tag] for tag in likeliest(row)]\n'
+        '        print(" ".join(f"{word}/{tag}" for word, tag in zip(argument.split(), tags)))'
+    ),
 }
 
 
-def script(preprocessing: dict[str, Any], label: str, into: Port, four_bits: bool = False) -> str:
+def script(
+    preprocessing: dict[str, Any], label: str, ports: Sequence[Port], four_bits: bool = False, chained: bool = False
+) -> str:
     """The text of run.py.
 
     Args:
         preprocessing: as its ``to_json`` describes it.
-        label: the kind of answers: ``class``, ``labels`` or ``number``.
-        into: what the file reads.
+        label: the kind of answers: ``class``, ``labels``, ``number`` or ``tags``.
+        ports: what the file reads, the source first.
         four_bits: its weights are integers of four bits.
+        chained: tags are found with chain.npz.
     """
     kind, imports, fitted = preprocessing["type"], {"json", "sys"}, _FITTED
+    into, *beside = ports
+    given, golden = f'{{"{into.name}": inputs(argument)}}', f'{{"{into.name}": golden["input"]}}'
     match kind:
         case "image":
             usage, read, fitted = "PICTURE…", _image(preprocessing, into), ""
@@ -124,6 +170,11 @@ def script(preprocessing: dict[str, Any], label: str, into: Port, four_bits: boo
             usage, read = "TEXT…", _text(preprocessing)
             imports |= {"re"} if "re.findall" in read else set()
             fitted += _IDS + (_RANKS if _PIECES in read else "")
+        case "tagged":
+            usage, read = "TEXT…", _tagged(preprocessing, beside, chained)
+            fitted += _WORD_IDS + (_LETTERS if "letters.get" in read else "") + (_CHAIN if chained else "")
+            given, golden = "inputs(argument)", '{"ids": golden["input"], **{name: golden[name] for name in beside}}'
+            fitted += f"beside = {[one.name for one in beside]}\n"
         case "table":
             usage, read = "TABLE.csv…", _TABLE
             imports.add("csv")
@@ -139,7 +190,8 @@ def script(preprocessing: dict[str, Any], label: str, into: Port, four_bits: boo
         exact=_EXACT.format(*EXACT) if four_bits else "",
         options=", options" if four_bits else "",
         read=read.rstrip(),
-        name=into.name,
+        given=given,
+        golden=golden,
         show=_SHOW[label],
     )
 
@@ -152,6 +204,22 @@ def _image(preprocessing: dict[str, Any], into: Port) -> str:
         low, high = preprocessing["border_"]
         turned = _TURNED.format(inside=(height - 2, width - 2), low=low, high=high, usual=usual)
     return _IMAGE.format(**sizes, mode="L" if channels == 1 else "RGB", turned=turned)
+
+
+def _tagged(preprocessing: dict[str, Any], beside: Sequence[Port], chained: bool) -> str:
+    form = "word.lower()" if preprocessing["lowercase"] else "word"
+    digit = DIGITS[preprocessing["digits"]]
+    form = form if digit is None else f'"".join("{digit}" if one.isdigit() else one for one in {form})'
+    spelt = any(one.name == "characters" for one in beside)
+    lines = [
+        f'        "{one.name}": characters,\n'
+        if one.name == "characters"
+        else f'        "{one.name}": np.ones((1, len(words)), np.int64),  # 1: not known\n'
+        for one in beside
+    ]
+    spell = _SPELL.format(most=MOST_LETTERS) if spelt else ""
+    search = _VITERBI if chained else "    return scores.argmax(1).tolist()"
+    return _TAGS.format(spell=spell, form=form, beside="".join(lines), search=search)
 
 
 def _text(preprocessing: dict[str, Any]) -> str:

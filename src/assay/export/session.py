@@ -16,6 +16,8 @@ from assay.export.libraries import library
 EXACT = ("session.qdq_matmulnbits_accuracy_level", "1")
 """Weights of four bits times numbers in float32; onnxruntime would round those numbers to eight bits."""
 
+_TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(double)": np.float64}
+
 
 class Session:
     """Runs a file that :func:`assay.export.onnx_file.write` wrote, on the CPU.
@@ -39,17 +41,20 @@ class Session:
         except Exception as error:  # its exceptions have no common class of their own
             reason = " ".join(str(error).split())[:200]
             raise ConfigError(f"{path} is no ONNX file that onnxruntime can run ({reason})") from error
-        (self.input,) = self.session.get_inputs()
-        self.dtype = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(double)": np.float64}.get(
-            self.input.type
-        )
-        if self.dtype is None:
-            raise ConfigError(f"{path} reads {self.input.type}; it is not a file that `assay export` wrote")
+        self.inputs: dict[str, Any] = {}
+        for one in self.session.get_inputs():
+            if one.type not in _TYPES:
+                raise ConfigError(f"{path} reads {one.type}; it is not a file that `assay export` wrote")
+            self.inputs[one.name] = _TYPES[one.type]
 
-    def answers(self, source: Tensor | np.ndarray) -> np.ndarray:
-        """Probabilities (B, C) or (B, L), or numbers (B,): what the file gives."""
-        x = source.numpy() if isinstance(source, Tensor) else source
-        found: Sequence[Any] = self.session.run(None, {self.input.name: np.ascontiguousarray(x, dtype=self.dtype)})
+    def answers(self, *inputs: Tensor | np.ndarray) -> np.ndarray:
+        """What the file gives for its inputs, in their order: probabilities (B, C) or (B, L), numbers (B,), or
+        logarithms of tags' probabilities (B, T, C)."""
+        given = {
+            name: np.ascontiguousarray(x.numpy() if isinstance(x, Tensor) else x, dtype=dtype)
+            for (name, dtype), x in zip(self.inputs.items(), inputs, strict=True)
+        }
+        found: Sequence[Any] = self.session.run(None, given)
         return found[0]
 
     def outputs(self, source: Tensor, labels: bool = False) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from assay.compression.rounding import DynamicInput, StaticInput
 from assay.contracts import Encoded
+from assay.layers.characters import CharacterCNN, CharacterLSTM
 from assay.layers.driven_rnn import DrivenRNN
 from assay.layers.ngrams import _BASIS, _LOW, _PRIME, _STEP, HashedNgrams
 from assay.layers.positions import Rotary, Sinusoidal
@@ -44,6 +45,12 @@ def traceable(network: nn.Module, onnx: bool = True) -> Generator[None]:
     finally:
         for module in changed:
             del module.__dict__["forward"]
+
+
+def afresh() -> None:
+    """Forgets what earlier traces of this process left: torch asks a trace of any length whether it is the fixed one of
+    an earlier loop, and then refuses it as the exception to its own rule (seen with torch 2.15)."""
+    torch.compiler.reset()
 
 
 def _replacement(module: nn.Module, onnx: bool) -> Callable[..., Any] | None:
@@ -175,7 +182,14 @@ def _dynamic_input(layer: DynamicInput, x: Tensor) -> Tensor:
     return (x / scale).round().clamp(-128, 127) * scale
 
 
+def _every_word(layer: CharacterCNN | CharacterLSTM, x: Tensor) -> Tensor:
+    """Each word's spelling read by itself: how many different ones there are no graph of fixed shapes says."""
+    return layer.spelling(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
 _FORWARDS: dict[type, Callable[..., Any]] = {
+    CharacterCNN: _every_word,
+    CharacterLSTM: _every_word,
     Sinusoidal: _sinusoidal,
     Rotary: _rotary,
     HashedNgrams: _ngrams,

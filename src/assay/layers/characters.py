@@ -115,6 +115,10 @@ class CharacterCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows, place = distinct(x)
+        return F.embedding(place, self.spelling(rows))  # (B, T, M)
+
+    def spelling(self, rows: Tensor) -> Tensor:
+        """(N, L) -> (N, M)."""
         maps, _, width = self.weight.shape
         answers = torch.einsum("vc,mck->kvm", self.vectors.weight[PADDING + 1 :], self.weight)
         answers = F.pad(answers, (0, 0, 1, 0))  # (K, V, M); padding answers nothing and learns nothing
@@ -123,8 +127,7 @@ class CharacterCNN(nn.Module):
         length = rows.shape[1]
         found = sum(F.embedding(padded[:, k : k + length], answers[k]) for k in range(width))
         found = (found + self.bias).masked_fill((rows == PADDING).unsqueeze(2), -torch.inf)  # (N, L, M)
-        best = found.amax(1).masked_fill((rows[:, :1] == PADDING).expand(-1, maps), 0)  # (N, M)
-        return F.embedding(place, best)  # (B, T, M)
+        return found.amax(1).masked_fill((rows[:, :1] == PADDING).expand(-1, maps), 0)
 
 
 class CharacterLSTM(nn.Module):
@@ -161,5 +164,8 @@ class CharacterLSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows, place = distinct(x)
-        last = encode(self.ahead, self.back, self.dropout, self.vectors(rows), rows != PADDING, None).last  # (N, 2H)
-        return F.embedding(place, last)  # (B, T, 2H)
+        return F.embedding(place, self.spelling(rows))  # (B, T, 2H)
+
+    def spelling(self, rows: Tensor) -> Tensor:
+        """(N, L) -> (N, 2H)."""
+        return encode(self.ahead, self.back, self.dropout, self.vectors(rows), rows != PADDING, None).last

@@ -53,12 +53,15 @@ class Softmax(nn.Module):
         self.barred = _Barred(names, constraints)
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Output:
-        logits = self.linear(states)  # (B, T, C)
-        size = logits.shape[-1]
-        free = Chain(logits.new_zeros(size, size), logits.new_zeros(size), logits.new_zeros(size))
-        return Output(
-            logits, partial(logits.log_softmax, -1), mask, chain=self.barred(free) if self.barred.any else None
-        )
+        return alone(self.linear(states), mask, self.chain())  # (B, T, C)
+
+    def chain(self) -> Chain | None:
+        """0 and -inf; None where nothing is forbidden."""
+        if not self.barred.any:
+            return None
+        scores = self.linear.weight
+        size = len(scores)
+        return self.barred(Chain(scores.new_zeros(size, size), scores.new_zeros(size), scores.new_zeros(size)))
 
 
 class CRF(nn.Module):
@@ -94,6 +97,18 @@ class CRF(nn.Module):
             part.zero_()
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Output:
-        logits = self.linear(states)  # (B, T, C)
-        chain = self.barred(Chain(self.transitions, self.start, self.end))
-        return Output(logits, partial(marginals, logits, mask, chain), mask, chain=chain)
+        return together(self.linear(states), mask, self.chain())  # (B, T, C)
+
+    def chain(self) -> Chain:
+        """What was learnt, -inf where it is forbidden."""
+        return self.barred(Chain(self.transitions, self.start, self.end))
+
+
+def alone(logits: Tensor, mask: Tensor | None, chain: Chain | None) -> Output:
+    """Tags (B, T, C) with a distribution for each position, whatever ``chain`` lets an answer be."""
+    return Output(logits, partial(logits.log_softmax, -1), mask, chain=chain)
+
+
+def together(logits: Tensor, mask: Tensor | None, chain: Chain) -> Output:
+    """Tags (B, T, C) with one distribution over sequences."""
+    return Output(logits, partial(marginals, logits, mask, chain), mask, chain=chain)

@@ -19,6 +19,7 @@ from assay.compression import report as costs
 from assay.compression.groups import groups_of
 from assay.compression.narrow import narrow
 from assay.compression.structured import Structured
+from assay.contracts import Batch
 from assay.errors import ConfigError
 from assay.loops.plan import joined
 from assay.loops.stages import Stages
@@ -86,6 +87,7 @@ class Gauge:
         """The same of any artifact."""
         from assay.export import onnx_file
         from assay.export.session import Session
+        from assay.export.whole import fields
 
         batch = costs.rows_of(self._batch(), 1)
         with tempfile.TemporaryDirectory() as scratch:
@@ -94,8 +96,12 @@ class Gauge:
             found = {"bytes": float(path.stat().st_size), "macs": float(cost.macs(artifact.network, batch))}
             if "latency_ms" in self.limits:
                 onnx_file.write(artifact, path)
-                session = Session(path, costs.THREADS)
-                found["latency_ms"] = cost.latency(lambda one: session.answers(one["source"]), batch, costs.REPEATS)[0]
+                session, read = Session(path, costs.THREADS), fields(artifact)
+
+                def answer(batch: Batch) -> Any:
+                    return session.answers(*(batch[name] for name in read))
+
+                found["latency_ms"] = cost.latency(answer, batch, costs.REPEATS)[0]
         return found
 
     def load(self, found: Mapping[str, float]) -> float:

@@ -109,9 +109,9 @@ class Rows:
             path = Path(scratch, MODEL)
             onnx_file.write(artifact, path)
             session = Session(path, costs.THREADS)
-        runs = Exported(session, artifact)
+        runs = Exported(session, artifact, place)
         found = costs.measured(artifact.network, self.batch(), timed=False)
-        latency = costs.latencies(lambda batch: session.answers(batch["source"]), self.batch())
+        latency = costs.latencies(runs.answers, self.batch())
         return {
             "val": self.scores(artifact, runs, "val"),
             "test": self.scores(artifact, runs, "test"),
@@ -177,12 +177,22 @@ class Rows:
 class Exported(nn.Module):
     """An exported file in the place of a network, for :func:`assay.evaluation.evaluate`."""
 
-    def __init__(self, session: Any, artifact: Artifact) -> None:
+    def __init__(self, session: Any, artifact: Artifact, place: Path) -> None:
+        from assay.export.tags import Chained, is_together
+        from assay.export.whole import fields
+
         super().__init__()
-        self.session, self.label = session, artifact.spec.label
+        self.session, self.label, self.fields = session, artifact.spec.label, fields(artifact)
+        self.padding_id = artifact.spec.source.padding_id or 0
+        self.chained = Chained(place, is_together(artifact)) if self.label.kind == "tags" else None
         self.register_parameter("nothing", nn.Parameter(torch.zeros(0), requires_grad=False))
 
+    def answers(self, batch: Batch) -> Any:
+        return self.session.answers(*(batch[name] for name in self.fields))
+
     def forward(self, batch: Batch) -> Output:
+        if self.chained is not None:
+            return self.chained.output(torch.from_numpy(self.answers(batch)), batch["source"] != self.padding_id)
         found = self.session.outputs(batch["source"], labels=self.label.kind == "labels")
         if "log_probs" in found:
             return Output(found["log_probs"], found["log_probs"])
