@@ -161,11 +161,3 @@ def test_evaluating_without_a_feature_that_it_reads_is_said(tmp_path, capsys):
 def test_a_tagger_is_reviewed(tagger):
     assert main(["review", str(tagger)]) == 0
     assert "Each type" in (tagger / "review.html").read_text()
-
-
-def test_an_export_of_tags_is_refused_before_anything_is_written(tagger, capsys):
-    assert main(["export", str(tagger)]) == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "tags" in line
-    assert not (tagger / "export").exists()
-    assert not list(tagger.glob(".export*"))

@@ -18,6 +18,7 @@ from assay.data.preprocessing.table import TablePreprocessing
 from assay.errors import ConfigError
 from assay.export.bundle import FACTS, NAME, read, sha256
 from assay.export.session import Session
+from assay.export.tags import NAME as CHAIN
 from assay.export.tags import Chained
 from assay.export.whole import cells
 from assay.folder import find_artifact
@@ -59,11 +60,12 @@ class Exported:
     def __init__(self, folder: Path) -> None:
         facts = read(folder)
         path = folder / "model.onnx"
-        known = facts["files"].get(path.name)
-        if known is None or not path.is_file():
+        if path.name not in facts["files"] or not path.is_file():
             raise ConfigError(f"{folder} holds no model.onnx; `assay export RUN` writes one to RUN/{NAME}")
-        if sha256(path) != known["sha256"]:
-            raise ConfigError(f"{path} was altered after the export (its digest differs)")
+        for name in (path.name, CHAIN):
+            known = facts["files"].get(name)
+            if known is not None and (folder / name).is_file() and sha256(folder / name) != known["sha256"]:
+                raise ConfigError(f"{folder / name} was altered after the export (its digest differs)")
         try:
             plain = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
             self.preprocessing: Any = from_json(plain)

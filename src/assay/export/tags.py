@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class Chained:
         folder: of the export.
         together: whether the sequences have the distribution (``output=crf``), or each word (``output=softmax``).
     Raises:
-        ConfigError: ``chain.npz`` cannot be read.
+        ConfigError: ``chain.npz`` cannot be read, or is missing.
     """
 
     def __init__(self, folder: Path, together: bool) -> None:
@@ -63,16 +64,17 @@ class Chained:
         self.chain: Chain | None = None
         path = folder / NAME
         if not path.is_file():
+            if together:
+                raise ConfigError(f"{path} is not there, without which no sequence is found; export the run anew")
             return
         try:
             with np.load(path, allow_pickle=False) as held:
                 self.chain = Chain(*(torch.from_numpy(held[name]) for name in Chain._fields))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
             raise ConfigError(f"{path} cannot be read ({error}); export the run anew") from error
 
     def output(self, scores: Tensor, mask: Tensor | None) -> Output:
         """(B, T, C) and (B, T) -> what the task reads."""
-        if self.together:
-            assert self.chain is not None, "checked when the export is read"
+        if self.together and self.chain is not None:
             return together(scores, mask, self.chain)
         return alone(scores, mask, self.chain)
