@@ -68,7 +68,7 @@ class Chained:
                 raise ConfigError(f"{path} is not there, without which no sequence is found; export the run anew")
             return
         try:
-            with np.load(path, allow_pickle=False) as held:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as held:
                 self.chain = Chain(*(torch.from_numpy(held[name]) for name in Chain._fields))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
             raise ConfigError(f"{path} cannot be read ({error}); export the run anew") from error
