@@ -116,6 +116,16 @@ def test_early_stopping_ends_a_run(tmp_path):
     assert run.summary["epochs"] == 3
 
 
+def test_a_run_that_the_clock_ended_says_so(tmp_path, capsys):
+    words = ["model=linear", "data.batch_size=8", "trainer.max_epochs=100000", "+trainer.limit_val_batches=1"]
+    result = train(tmp_path, *words, "+trainer.max_time=00:00:00:01")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Ended by")]
+    found = re.fullmatch(r"Ended by trainer.max_time=00:00:00:01 at step ([\d,]+) of ([\d,]+): .*", line)
+    taken, planned = (int(number.replace(",", "")) for number in found.groups())
+    assert 0 < taken < planned == 100000 * 180
+    assert result.summary["status"] == "done"
+
+
 def test_a_nan_is_traced_to_step_layer_and_example(tmp_path, capsys):
     """The rate explodes the weights; the replay from the last checkpoint says where."""
     from assay.run import Failed

@@ -130,6 +130,7 @@ def close(
         inputs=screens.INPUTS.get(parts.spec.source.kind, "INPUT"),
         overrides=overrides,
         longer=_longer(parts, module, recorder),
+        cut=_cut(parts, module),
         verdict=[one.line() for one in verdicts],
     )
     return summary, "\n".join([*costing.report(parts, where, parts.row, scores), screen])
@@ -157,6 +158,17 @@ def _evaluated(
 
     loader = parts.data.loader(examples, size=size)
     return evaluate(parts.task, parts.network, loader, parts.trainer.strategy.root_device)
+
+
+def _cut(parts: Parts, module: Eager) -> str | None:
+    """Where the clock ended the run, which no seed repeats; None where it did not."""
+    from pytorch_lightning.callbacks import Timer
+
+    trainer: Any = parts.trainer  # its callbacks are set where no type checker sees it
+    timer = next((one for one in trainer.callbacks if isinstance(one, Timer)), None)
+    if timer is None or module.number >= parts.total or (timer.time_remaining() or 0) > 0:
+        return None
+    return f"trainer.max_time={parts.trainer_keys['max_time']} at step {module.number:,} of {parts.total:,}"
 
 
 def _longer(parts: Parts, module: Eager, recorder: Recorder) -> str | None:

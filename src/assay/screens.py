@@ -92,12 +92,13 @@ def last(
     inputs: str,
     overrides: Sequence[str],
     longer: str | None,
+    cut: str | None = None,
     verdict: Sequence[str] = (),
 ) -> str:
     """Each test metric beside its trivial baseline and the gap to training, plain sentences, and what to do next.
 
-    ``longer`` is the setting that would train on; None where the run stopped by itself. ``verdict``: of an
-    experiment."""
+    ``longer`` is the setting that would train on; None where the run stopped by itself. ``cut``: by what it was ended,
+    and where, if the clock did. ``verdict``: of an experiment."""
     width = max(len(name) for name in ("test", *test))
     head = f"{'test':<{width}}  {model[:12]:>12}  {baseline_name:>10}  {'train':>10}  {'gap':>9}"
     lines = [head, "-" * len(head)]
@@ -114,6 +115,8 @@ def last(
             lines.append(f"Always answering the {baseline_name} does as well: nothing was learnt that helps {metric}.")
     if best_epoch == epochs - 1 and longer is not None:
         lines.append(f"The last epoch was the best: {longer} may do better.")
+    if cut is not None:
+        lines.append(f"Ended by {cut}: another machine gets another way, so give trainer.max_steps to repeat it.")
     speed = f"{steps_per_second:.0f} steps/s"
     best = f"Best at epoch {best_epoch + 1} of {epochs} by {monitor}"
     if epochs == 0:

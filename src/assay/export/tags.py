@@ -30,7 +30,10 @@ def refuse(artifact: Artifact, source: Path | str) -> None:
             f"{source} tags by counts, which stand in its artifact as tables and are not exported: use assay predict"
         )
     if hasattr(artifact.task, "intents"):
-        raise ConfigError(f"{source} answers tags and an intent, of which a file would give one: export task=tagging")
+        raise ConfigError(
+            f"{source} answers tags and an intent, of which a file would give one: use assay predict, or train "
+            "task=tagging"
+        )
 
 
 def is_together(artifact: Artifact) -> bool:
