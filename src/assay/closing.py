@@ -18,6 +18,7 @@ from assay.engines.eager import Eager
 from assay.parts import Parts
 from assay.quantizing import quantize
 from assay.recorder import Recorder
+from assay.trainers import timed_out
 
 
 def examine(parts: Parts, module: Eager, recorder: Recorder, where: Path | None = None) -> dict[str, Any]:
@@ -162,11 +163,7 @@ def _evaluated(
 
 def _cut(parts: Parts, module: Eager) -> str | None:
     """Where the clock ended the run, which no seed repeats; None where it did not."""
-    from pytorch_lightning.callbacks import Timer
-
-    trainer: Any = parts.trainer  # its callbacks are set where no type checker sees it
-    timer = next((one for one in trainer.callbacks if isinstance(one, Timer)), None)
-    if timer is None or module.number >= parts.total or (timer.time_remaining() or 0) > 0:
+    if module.number >= parts.total or not timed_out(parts.trainer):
         return None
     return f"trainer.max_time={parts.trainer_keys['max_time']} at step {module.number:,} of {parts.total:,}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from assay.engines.ranks import Ranks
@@ -42,3 +43,9 @@ def make_trainer(keys: Mapping[str, Any], debug: str, ranks: Ranks | None, where
     # Signals have one owner: Lightning would leave after the batch, before what belongs to it is done.
     trainer._signal_connector.register_signal_handlers = lambda: None
     return trainer
+
+
+def timed_out(trainer: Any) -> bool:
+    """Whether ``trainer.max_time`` is given and over."""
+    timer = next((one for one in trainer.callbacks if isinstance(one, Timer)), None)
+    return timer is not None and (timer.time_remaining() or 0) <= 0
