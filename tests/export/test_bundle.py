@@ -294,6 +294,13 @@ def test_tags_of_a_file_are_those_of_the_run(kind, tmp_path, capsys):
     script = (folder / "run.py").read_text()
     assert max(map(len, script.splitlines())) <= 120
     assert sum(bool(line.strip()) for line in script.splitlines()) <= 48
+    if kind == "chain":
+        (folder / "chain.npz").write_bytes((folder / "chain.npz").read_bytes() + b"x")
+        with pytest.raises(ConfigError, match=r"chain.npz was altered after the export"):
+            assay.load(folder)
+        (folder / "chain.npz").unlink()
+        with pytest.raises(ConfigError, match=r"chain.npz is missing"):
+            assay.load(folder)
 
 
 def test_tags_by_counts_are_refused_in_a_line(tmp_path, capsys):

@@ -64,7 +64,9 @@ class Exported:
             raise ConfigError(f"{folder} holds no model.onnx; `assay export RUN` writes one to RUN/{NAME}")
         for name in (path.name, CHAIN):
             known = facts["files"].get(name)
-            if known is not None and (folder / name).is_file() and sha256(folder / name) != known["sha256"]:
+            if known is not None and not (folder / name).is_file():
+                raise ConfigError(f"{folder / name} is missing; `assay export RUN` writes it anew")
+            if known is not None and sha256(folder / name) != known["sha256"]:
                 raise ConfigError(f"{folder / name} was altered after the export (its digest differs)")
         try:
             plain = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
